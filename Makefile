@@ -1,0 +1,40 @@
+# Two commands do everything: `make docs` and `make test`. Each first brings .venv up to date.
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: docs serve quarto test test-gpu bench notebooks clean
+
+docs: .venv/ready            ## build the site into _docs
+	nbdev_export
+	python -m fastlesson.site
+
+serve: docs                  ## look at the site on this machine
+	python -m http.server --bind 127.0.0.1 --directory _docs 8000
+
+quarto: .venv/ready          ## bring Quarto into .venv where the network lets it
+	pip install -q quarto-cli && quarto --version || { echo "Quarto could not be fetched: its package takes it from the releases on GitHub. 'make docs' builds the offline edition without it." >&2; exit 1; }
+
+test: .venv/ready            ## run every notebook as a test, then tests/
+	pytest
+
+test-gpu: .venv/ready        ## the same on a CUDA device, with the cells and tests that need one
+	FASTLESSON_DEVICE=cuda pytest --cuda tests/test_notebooks.py tests/test_devices.py
+
+bench: .venv/ready           ## measure this machine
+	python -m fastlesson.bench
+
+notebooks: .venv/ready       ## export, run every notebook, store its outputs, clean, write README.md
+	nbdev_export
+	pytest -q tests/test_notebooks.py --store
+	nbdev_clean
+	python -m fastlesson.site readme
+
+clean:                       ## remove all that these commands made
+	rm -rf .venv _docs _proc build nbs/nbdev.yml *.egg-info .pytest_cache .hypothesis
+
+.venv/ready: settings.ini constraints.txt setup.py
+	@echo "Setting up .venv (once; PyTorch is the large part) ..."
+	$(PYTHON) -m venv .venv
+	pip install -q -c constraints.txt setuptools wheel
+	pip install -q -c constraints.txt --no-build-isolation -e '.[dev]'
+	@touch $@

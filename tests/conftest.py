@@ -1,0 +1,26 @@
+"What the tests run on: the data sets at hand, the device, the browser."
+import torch
+
+from fastlesson.data import default_device, load_data
+
+
+def pytest_addoption(parser):
+    parser.addoption('--store', action='store_true', help='store the outputs of the notebooks instead of comparing them')
+    parser.addoption('--cuda', action='store_true', help='run on a CUDA device, with the cells and tests that need one')
+
+
+def pytest_configure(config):
+    if config.getoption('--cuda') and not torch.cuda.is_available():
+        raise SystemExit('--cuda: torch finds no CUDA device here, so nothing was tested')
+    config.device = default_device()
+    config.datasets = sorted({'digits', load_data(device='cpu').source})
+
+
+def pytest_generate_tests(metafunc):
+    if 'dataset' in metafunc.fixturenames: metafunc.parametrize('dataset', metafunc.config.datasets)
+    if 'device' in metafunc.fixturenames: metafunc.parametrize('device', [metafunc.config.device], ids=str)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    missing = '' if 'mnist' in config.datasets else ' (MNIST could not be fetched; FASTLESSON_DATA can name a folder that has it)'
+    terminalreporter.write_line(f"device: {config.device} · data: {', '.join(config.datasets)}{missing} · torch {torch.__version__}")
