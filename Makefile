@@ -21,7 +21,7 @@ test-gpu: .venv/ready        ## the same on a CUDA device, with the cells and te
 	FASTLESSON_DEVICE=cuda pytest --cuda tests/test_notebooks.py tests/test_devices.py
 
 bench: .venv/ready           ## measure this machine
-	python -m fastlesson.bench
+	fastlesson-bench
 
 notebooks: .venv/ready       ## export, run every notebook, store its outputs, clean, write README.md
 	nbdev_export
