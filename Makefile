@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 docs: .venv/ready            ## build the site into _docs
 	nbdev_export
-	python -m fastlesson.site
+	python -c "from fastlesson.site import build; build()"
 
 serve: docs                  ## look at the site on this machine
 	python -m http.server --bind 127.0.0.1 --directory _docs 8000
@@ -27,7 +27,7 @@ notebooks: .venv/ready       ## export, run every notebook, store its outputs, c
 	nbdev_export
 	pytest -q tests/test_notebooks.py --store
 	nbdev_clean
-	python -m fastlesson.site readme
+	python -c "from fastlesson.site import readme; from pathlib import Path; Path('README.md').write_text(readme())"
 
 clean:                       ## remove all that these commands made
 	rm -rf .venv _docs _proc build nbs/nbdev.yml *.egg-info .pytest_cache .hypothesis

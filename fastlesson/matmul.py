@@ -14,10 +14,10 @@ from torch import Tensor
 
 # %% ../nbs/01_matmul.ipynb #sizes
 def _sizes(a: Tensor, b: Tensor) -> tuple[int, int, int]:
-    "`n, k, m` of a product `(n, k) @ (k, m)`; refuses what a version could get wrong without an error."
+    "`n, k, m` of a product; refuses what a version could get wrong without an error."
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0] or a.dtype != b.dtype:
         raise ValueError(f"a is {tuple(a.shape)}, {a.dtype}, and b is {tuple(b.shape)}, {b.dtype}: "
-                         "they must be (n, k) and (k, m), of one dtype")
+                         "we need (n, k) and (k, m), of one dtype")
     return *a.shape, b.shape[1]
 
 # %% ../nbs/01_matmul.ipynb #matmul-loops
@@ -41,7 +41,8 @@ def matmul_lists(
 ) -> list[list[float]]: # Product: `n` rows of `m` numbers
     "The product of two lists of rows, in plain Python."
     if any(len(row) != len(b) for row in a):
-        raise ValueError(f"a has rows of {sorted({len(row) for row in a})} numbers and b has {len(b)} rows: they must be as many")
+        raise ValueError(f"a has rows of {sorted({len(row) for row in a})} numbers, b has {len(b)} rows: "
+                         "they must be as many")
     columns = list(zip(*b))
     return [[sum(x * y for x, y in zip(row, column)) for column in columns] for row in a]
 
@@ -93,14 +94,14 @@ def error_bound(
     a: Tensor, # Left operand, shape `(n, k)`, floating point
     b: Tensor, # Right operand, shape `(k, m)`, of the same dtype
 ) -> Tensor: # Largest error of each entry, `float64` on the CPU, shape `(n, m)`
-    "How far rounding can move the product `a @ b`, whatever the order of its sums (Higham 2002, 3.5)."
+    "How far rounding can move `a @ b`, whatever the order of its sums (Higham 2002, 3.5)."
     ku = a.shape[1] * torch.finfo(a.dtype).eps / 2
     return ku / (1 - ku) * (a.cpu().double().abs() @ b.cpu().double().abs())
 
 # %% ../nbs/01_matmul.ipynb #ladder
-LADDER: dict[str, Callable[[Tensor, Tensor], Tensor]] = { # name: version, from the slowest idea to the fastest
+LADDER: dict[str, Callable[[Tensor, Tensor], Tensor]] = { # from the slowest idea to the fastest
     'loops': matmul_loops,
-    'lists': lambda a, b: a.new_tensor(matmul_lists(a.tolist(), b.tolist())).reshape(a.shape[0], b.shape[1]),
+    'lists': lambda a, b: a.new_tensor(matmul_lists(a.tolist(), b.tolist())).reshape(len(a), b.shape[1]),
     'dot': matmul_dot,
     'broadcast': matmul_broadcast,
     'einsum': matmul_einsum,

@@ -1,0 +1,179 @@
+"Files that are cut off, servers that fail, and two readers at once: `_mnist` returns the right data or names the fault."
+import gzip
+import hashlib
+import multiprocessing
+import os
+import signal
+import struct
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from math import prod
+
+import pytest
+import torch
+
+from fastlesson import data
+
+
+def idx(shape, numbers=None):
+    "An IDX file of bytes."
+    return struct.pack(f'>4B{len(shape)}i', 0, 0, 8, len(shape), *shape) + bytes(i % 251 for i in range(prod(shape) if numbers is None else numbers))
+
+
+SHAPES = dict(zip(data.MNIST, [(60, 28, 28), (60,), (10, 28, 28), (10,)]))
+FILES = {name: gzip.compress(idx(shape)) for name, shape in SHAPES.items()}
+NAME = next(iter(FILES))
+
+
+@pytest.fixture(autouse=True)
+def small_mnist(monkeypatch, tmp_path):
+    "MNIST is four small files, the cache is a fresh folder, and nothing is set in the environment."
+    monkeypatch.setattr(data, 'MNIST', {n: (SHAPES[n], hashlib.sha256(f).hexdigest()) for n, f in FILES.items()})
+    monkeypatch.setattr(data.pooch, 'os_cache', lambda name: tmp_path/'cache')
+    monkeypatch.setattr(data, 'TIMEOUT', .5)
+    for variable in ('FASTLESSON_DATA', 'FASTLESSON_DATASET'): monkeypatch.delenv(variable, raising=False)
+
+
+class Server(BaseHTTPRequestHandler):
+    "Serves FILES well under /good/, and badly in the way that the first part of the path says."
+    halfway = threading.Event()
+    def log_message(self, *args): pass
+    def do_GET(self):
+        how, name = self.path.strip('/').split('/')
+        body = FILES[name]
+        if how == 'missing': return self.send_error(404)
+        if how == 'silent': return time.sleep(1.5)
+        if how == 'wrong': body = body[:-1] + bytes([body[-1] ^ 1])
+        self.send_response(200)
+        self.send_header('Content-Length', str(len(body)))
+        self.end_headers()
+        if how in ('cut', 'slow'):
+            self.wfile.write(body[:len(body)//2])
+            self.wfile.flush()
+            if how == 'slow':
+                self.halfway.set()
+                time.sleep(.4)
+        else: self.wfile.write(body)
+
+
+@pytest.fixture
+def serve(monkeypatch):
+    "Make the mirrors serve in the given ways."
+    server = ThreadingHTTPServer(('127.0.0.1', 0), Server)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield lambda *ways: monkeypatch.setattr(data, 'MIRRORS', [f'http://127.0.0.1:{server.server_port}/{way}/' for way in ways])
+    server.shutdown()
+
+
+def check(tensors):
+    for tensor, file in zip(tensors, FILES.values(), strict=True):
+        assert tensor.flatten().tolist() == list(gzip.decompress(file)[-tensor.numel():])
+
+
+@pytest.mark.parametrize('content, fault', [
+    (gzip.compress(idx((3, 2)))[:-9], 'cut off or damaged'),
+    (b'\x1f\x8b' + bytes(30), 'cut off or damaged'),
+    (b'', 'not an IDX file'),
+    (b'<html>Moved</html>', "not an IDX file of bytes: it starts with '3c 68 74'"),
+    (struct.pack('>4Bi', 0, 0, 13, 1, 1) + bytes(4), 'not an IDX file of bytes'),   # floats
+    (idx((3, 2))[:6], 'promises'),
+    (idx((3, 2), 5), r'promises 6 numbers, shape \(3, 2\), and holds 5'),
+    (idx((3, 2), 7), 'holds 7'),
+    (struct.pack('>4B2i', 0, 0, 8, 2, -1, -4) + bytes(3), 'holds 3')])
+def test_bad_file(tmp_path, content, fault):
+    path = tmp_path/'file'
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=fault) as e: data.read_idx(path)
+    assert str(path) in str(e.value)
+
+
+def test_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv('FASTLESSON_DATA', str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=f'FASTLESSON_DATA is .*no {NAME}'): data.load_data()
+    for name, file in FILES.items(): (tmp_path/name).write_bytes(file)
+    check(data._mnist())
+    (tmp_path/NAME).rename(tmp_path/'unpacked')
+    (tmp_path/NAME.removesuffix('.gz')).write_bytes(gzip.decompress((tmp_path/'unpacked').read_bytes()))
+    check(data._mnist())
+    (tmp_path/NAME).write_bytes(gzip.compress(idx((60, 27, 28))))
+    with pytest.raises(ValueError, match=r'holds \(60, 27, 28\), and MNIST'): data._mnist()
+
+
+@pytest.mark.parametrize('way, fault', [('missing', '404'), ('silent', 'timed out'), ('wrong', 'hash'), ('cut', 'IncompleteRead')])
+def test_bad_server(serve, tmp_path, way, fault):
+    serve(way)
+    with pytest.raises(ConnectionError, match=fault) as e: data._mnist()
+    assert NAME in str(e.value) and 'FASTLESSON_DATA' in str(e.value)
+    assert list((tmp_path/'cache').iterdir()) == []
+    serve(way, 'good')   # the second mirror helps
+    check(data._mnist())
+
+
+def test_auto(serve, capsys):
+    serve('missing')
+    assert data.load_data().source == 'digits'
+    assert 'FASTLESSON_DATA' in capsys.readouterr().out
+    with pytest.raises(ConnectionError): data.load_data('mnist')
+
+
+def test_damaged_cache_heals(serve, tmp_path):
+    serve('good')
+    data._mnist()
+    (tmp_path/'cache'/NAME).write_bytes(b'rot')
+    check(data._mnist())
+
+
+def test_read_only_cache(serve, tmp_path, monkeypatch):
+    serve('good')
+    (tmp_path/'cache').write_text('a file where the folder should be: not even root can write into it')
+    with pytest.raises(ConnectionError, match='cache'): data._mnist()
+
+
+def fetch_in_process(mirrors, mnist, cache):
+    "What another process does: fetch all, and fail if it is not right."
+    data.MIRRORS, data.MNIST, data.pooch.os_cache = mirrors, mnist, lambda name: cache
+    check(data._mnist())
+
+
+@pytest.fixture
+def process(tmp_path):
+    "Start another process that fetches into the same cache. (A fresh one: torch's threads don't survive a fork.)"
+    def start():
+        new = multiprocessing.get_context('spawn').Process(target=fetch_in_process, args=(data.MIRRORS, data.MNIST, tmp_path/'cache'))
+        new.start()
+        return new
+    return start
+
+
+def test_two_at_once(serve, process, tmp_path):
+    serve('slow', 'good')   # long enough for the two to overlap
+    readers = [process(), process()]
+    for reader in readers: reader.join(60)
+    assert [reader.exitcode for reader in readers] == [0, 0]
+    assert sorted(p.name for p in (tmp_path/'cache').iterdir()) == sorted(FILES)
+
+
+def test_killed_while_fetching(serve, process, tmp_path):
+    serve('slow')
+    Server.halfway.clear()
+    reader = process()
+    assert Server.halfway.wait(60)
+    os.kill(reader.pid, signal.SIGKILL)
+    reader.join(60)
+    assert not (tmp_path/'cache'/NAME).exists()
+    serve('good')
+    check(data._mnist())
+
+
+def test_choices(monkeypatch):
+    with pytest.raises(ValueError, match="'mnits'.*'auto', 'mnist' or 'digits'"): data.load_data('mnits')
+    monkeypatch.setenv('FASTLESSON_DATASET', 'imagenet')
+    with pytest.raises(ValueError, match='FASTLESSON_DATASET'): data.load_data()
+    monkeypatch.setenv('FASTLESSON_DATASET', 'digits')
+    images = data.load_data(normalize=False, flat=False, device='cpu')
+    assert images.source == 'digits' and images.x_valid.shape == (257, 28, 28) and images.x_train.max() == 1
+    rows = data.load_data(device='cpu')
+    torch.testing.assert_close(rows.x_test, (images.x_test.flatten(1) - rows.mean) / rows.std)
+    monkeypatch.setenv('FASTLESSON_DEVICE', 'meta')
+    assert data.default_device() == torch.device('meta')

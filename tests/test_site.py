@@ -1,0 +1,105 @@
+"The built site in a real browser, wide and narrow: nothing missing, nothing foreign, nothing broken."
+import functools
+import os
+import shutil
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urldefrag, urljoin
+
+import pytest
+from nbdev.config import get_config
+from playwright.sync_api import sync_playwright
+
+from fastlesson import site
+
+CFG = get_config()
+PAGES = ['index'] + [p.stem.partition('_')[2] for p in sorted(CFG.nbs_path.glob('[0-9]*.ipynb'))]
+
+
+class Handler(SimpleHTTPRequestHandler):
+    def log_message(self, *args): pass
+
+
+@pytest.fixture(scope='module', params=['offline', 'quarto'])
+def home(request, tmp_path_factory):
+    "The address of a freshly built site."
+    out = tmp_path_factory.mktemp('site')/'site'
+    if request.param == 'quarto' and not shutil.which('quarto'): pytest.skip('Quarto is not installed')
+    {'offline': site.offline, 'quarto': site.quarto}[request.param](site.prepare(), out)
+    server = ThreadingHTTPServer(('127.0.0.1', 0), functools.partial(Handler, directory=out))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f'http://127.0.0.1:{server.server_port}/'
+    server.shutdown()
+
+
+@pytest.fixture(scope='module')
+def browser():
+    path = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
+    if not path:
+        missing = 'no Chromium on the path (Debian: apt install chromium)'
+        (pytest.fail if os.environ.get('CI') else pytest.skip)(missing)
+    with sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=path, args=['--no-sandbox', '--disable-gpu'])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=[1280, 390])
+def open_page(request, browser, home):
+    "Open a page of the site; afterwards, that nothing went wrong while it was open."
+    page, faults = browser.new_page(viewport={'width': request.param, 'height': 900}), []
+    page.on('console', lambda m: faults.append(m.text) if m.type in ('error', 'warning') else None)
+    page.on('pageerror', lambda e: faults.append(str(e)))
+    page.on('requestfailed', lambda r: faults.append(f'failed: {r.url}'))
+    page.on('response', lambda r: faults.append(f'{r.status}: {r.url}') if r.status >= 400 else None)
+    page.on('request', lambda r: None if r.url.startswith((home, 'data:')) else faults.append(f'foreign: {r.url}'))
+    page.set_default_timeout(5000)
+    def open_(name):
+        page.goto(f'{home}{name}.html', wait_until='networkidle')
+        return page
+    yield open_
+    assert faults == []
+    page.close()
+
+
+@pytest.mark.parametrize('name', PAGES)
+def test_page(open_page, name):
+    page = open_page(name)
+    assert page.locator('h1').count() == 1 and page.locator('h1').inner_text()
+    assert page.evaluate('document.documentElement.scrollWidth - innerWidth') <= 0, 'wider than the window'
+    assert page.locator('.math').count() == page.locator('.math > .katex, .math > .katex-display > .katex').count()
+    assert page.locator('.katex-error').count() == 0
+    assert page.evaluate('[...document.images].filter(i => !i.complete || !i.naturalWidth || !i.alt).map(i => i.src)') == []
+    text = page.locator('main').inner_text()
+    assert [litter for litter in ('\\tag', '$$', ':::', '#| ', 'fig-cap', 'show_doc') if litter in text and name != 'site'] == []
+
+
+def test_links(browser, home):
+    page, links, anchors = browser.new_page(), [], {}
+    for name in PAGES:
+        url = f'{home}{name}.html'
+        page.goto(url)
+        links += [(name, urljoin(url, a)) for a in page.eval_on_selector_all('a[href]', 'as => as.map(a => a.getAttribute("href"))')]
+        anchors[url] = set(page.eval_on_selector_all('[id]', 'es => es.map(e => e.id)'))
+    own = f'{CFG.doc_host}{CFG.doc_baseurl}/'
+    for name, link in links:
+        assert not link.startswith(own), f'{name}: {link} should be relative'
+        url, anchor = urldefrag(link)
+        if not link.startswith(home) or anchor.startswith('/'): continue
+        url = url.removesuffix('/') + ('/index.html' if url == home else '')
+        assert url in anchors, f'{name}: no page {link}'
+        assert not anchor or anchor in anchors[url], f'{name}: no place {link}'
+    assert any(urldefrag(link)[1] for _, link in links)
+    page.close()
+
+
+def test_dark_mode(open_page):
+    page = open_page('index')
+    def background(): return page.evaluate('getComputedStyle(document.body).backgroundColor')
+    light = background()
+    toggle = page.locator('#theme, .quarto-color-scheme-toggle >> visible=true').first
+    toggle.click()
+    assert (dark := background()) != light
+    open_page('data')
+    assert background() == dark
+    page.evaluate('localStorage.clear()')
