@@ -44,7 +44,7 @@ def machine() -> dict: # Its name, processor, cores, instruction set, and its ac
     found = re.search(r'model name\s*: (.+)', info.read_text()) if info.exists() else None
     cpu = found[1] if found else platform.processor() or platform.machine()
     device = default_device()
-    gpu = torch.cuda.get_device_name() if device.type == 'cuda' else None if device.type == 'cpu' else device.type
+    gpu = {'cuda': torch.cuda.get_device_name, 'cpu': lambda: None}.get(device.type, lambda: device.type)()
     cores = torch.get_num_threads()
     return {'name': gpu or f'{cpu}, {cores} cores', 'cpu': cpu, 'cores': cores,
             'capability': torch.backends.cpu.get_cpu_capability(), 'gpu': gpu, 'system': platform.system()}
@@ -74,7 +74,8 @@ def recorded(
     "What was recorded of a benchmark, on all machines."
     entries = [json.loads(path.read_text()) for path in sorted(Path(folder).glob('*.json'))]
     found = [{'machine': e['machine']} | e[name] for e in entries if name in e]
-    if not found: raise FileNotFoundError(f"{folder} has no record of {name!r}: `make bench` measures this machine")
+    if not found:
+        raise FileNotFoundError(f"{folder} has no record of {name!r}: `make bench` measures this machine")
     return found
 
 # %% ../nbs/90_bench.ipynb #ladder
@@ -85,8 +86,9 @@ def ladder(
     rows, rate = [], {}
     for n, k, m in (5, 784, 10), (512, 512, 512), (50_000, 784, 10):
         flop, threads = 2*n*k*m, torch.get_num_threads() if rate else 1
-        a, b = (torch.randn(*shape, generator=torch.Generator().manual_seed(0)).to(default_device()) for shape in ((n, k), (k, m)))
-        rungs = {name: lambda f=f: f(a, b) for name, f in LADDER.items() if flop * rate.get(name, 0) < limit}
+        a, b = (torch.randn(*shape, device=default_device()) for shape in ((n, k), (k, m)))
+        rungs = {name: lambda f=f: f(a, b) for name, f in LADDER.items()
+                 if flop * rate.get(name, 0) < limit}
         times = measure(rungs, seconds=2., threads=threads)
         rate = rate or {name: t.median / flop for name, t in times.items()}
         rows += [{'size': f'{n}×{k} @ {k}×{m}', 'rung': name, 'threads': threads, 'flop': flop,
@@ -106,5 +108,6 @@ def main(
     for name, benchmark in BENCHMARKS.items():
         rows = benchmark()
         print(f'\n{name}')
-        for row in rows: print('  '.join(f'{v:<18.3g}' if isinstance(v, float) else f'{v!s:<18}' for v in row.values()))
+        for row in rows:
+            print(*(f'{v:<18.3g}' if isinstance(v, float) else f'{v!s:<18}' for v in row.values()))
         print('recorded in', record(name, rows, folder))

@@ -31,35 +31,43 @@ def read_idx(
     except (EOFError, OSError, zlib.error) as e:
         raise ValueError(f"{path} is cut off or damaged ({e}): delete it and get it again") from e
     if data[:3] != b'\0\0\x08':
-        raise ValueError(f"{path} is not an IDX file of bytes: it starts with '{data[:3].hex(' ')}', not '00 00 08'")
+        raise ValueError(f"{path} is not an IDX file of bytes: "
+                         f"it starts with '{data[:3].hex(' ')}', not '00 00 08'")
     n_dims = data[3] if len(data) > 3 else 0
     start = 4 + 4*n_dims
     shape = struct.unpack_from(f'>{n_dims}i', data.ljust(start, b'\0'), 4)
     if math.prod(shape) != len(data) - start:
-        raise ValueError(f"{path} promises {math.prod(shape)} numbers, shape {shape}, and holds {len(data) - start}: "
-                         "delete it and get it again")
+        raise ValueError(f"{path} promises {math.prod(shape)} numbers, shape {shape}, "
+                         f"and holds {len(data) - start}: delete it and get it again")
     return torch.frombuffer(bytearray(data[start:]), dtype=torch.uint8).reshape(shape)
 
 # %% ../nbs/00_data.ipynb #mnist-files
-MIRRORS = ['https://storage.googleapis.com/cvdf-datasets/mnist/', 'https://ossci-datasets.s3.amazonaws.com/mnist/']
+MIRRORS = ['https://storage.googleapis.com/cvdf-datasets/mnist/',
+           'https://ossci-datasets.s3.amazonaws.com/mnist/']
 TIMEOUT = 10 # seconds that a mirror may stay silent
 MNIST = { # file: (shape, SHA-256)
-    'train-images-idx3-ubyte.gz': ((60_000, 28, 28), '440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609'),
-    'train-labels-idx1-ubyte.gz': ((60_000,), '3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c'),
-    't10k-images-idx3-ubyte.gz': ((10_000, 28, 28), '8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6'),
-    't10k-labels-idx1-ubyte.gz': ((10_000,), 'f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6')}
+    'train-images-idx3-ubyte.gz': (
+        (60_000, 28, 28), '440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609'),
+    'train-labels-idx1-ubyte.gz': (
+        (60_000,), '3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c'),
+    't10k-images-idx3-ubyte.gz': (
+        (10_000, 28, 28), '8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6'),
+    't10k-labels-idx1-ubyte.gz': (
+        (10_000,), 'f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6')}
 
 # %% ../nbs/00_data.ipynb #mnist-fetch
 def _fetch(name: str) -> Path:
     "The cached copy of an MNIST file, fetched from the first mirror that has it."
+    download = pooch.HTTPDownloader(timeout=TIMEOUT, progressbar=True)
     faults = []
     for mirror in MIRRORS:
         try:
-            return Path(pooch.retrieve(mirror + name, known_hash=MNIST[name][1], fname=name, path=pooch.os_cache('fastlesson'),
-                                       downloader=pooch.HTTPDownloader(timeout=TIMEOUT, progressbar=True)))
+            return Path(pooch.retrieve(mirror + name, known_hash=MNIST[name][1], fname=name,
+                                       path=pooch.os_cache('fastlesson'), downloader=download))
         except (OSError, ValueError) as e: faults.append(f'{mirror}: {e}')
-    raise ConnectionError(f"{name} could not be fetched. Put the four MNIST files into a folder and set FASTLESSON_DATA to it, "
-                          "or use load_data('digits'). What went wrong:\n" + '\n'.join(faults))
+    raise ConnectionError(f"{name} could not be fetched. Put the four MNIST files into a folder "
+                          "and set FASTLESSON_DATA to it, or use load_data('digits'). "
+                          "What went wrong:\n" + '\n'.join(faults))
 
 def _mnist() -> list[Tensor]:
     "The four tensors of MNIST, from FASTLESSON_DATA if that is set, else from the cache."
@@ -68,10 +76,11 @@ def _mnist() -> list[Tensor]:
         path = Path(folder)/name if folder else _fetch(name)
         if not path.exists(): path = path.with_suffix('')   # unpacked
         if not path.exists():
-            raise FileNotFoundError(f"FASTLESSON_DATA is {folder!r}, which has no {name}: name the folder that holds the four "
-                                    "MNIST files, or unset the variable to have them fetched")
+            raise FileNotFoundError(f"FASTLESSON_DATA is {folder!r}, which has no {name}: name the folder "
+                                    "with the four MNIST files, or unset it to have them fetched")
         tensors.append(read_idx(path))
-        if tensors[-1].shape != shape: raise ValueError(f"{path} holds {tuple(tensors[-1].shape)}, and MNIST's has {shape}")
+        if tensors[-1].shape != shape:
+            raise ValueError(f"{path} holds {tuple(tensors[-1].shape)}, and MNIST's has {shape}")
     return tensors
 
 # %% ../nbs/00_data.ipynb #digits-load
@@ -81,17 +90,18 @@ def _digits() -> tuple[Tensor, Tensor]:
     images = read_idx(folder/'digits-images-idx3-ubyte.gz')[:, None] * (255/16)
     images = F.pad(F.interpolate(images, size=(20, 20), mode='bilinear'), (4, 4, 4, 4))[:, 0]
     pos, mass = torch.arange(28.), images.sum((1, 2))
-    down = 13.5 - images.sum(2) @ pos / mass    # how far to move each image so that its centre of mass is the middle
-    right = 13.5 - images.sum(1) @ pos / mass
-    moved = [image.roll((round(d), round(r)), (0, 1)) for image, d, r in zip(images, down.tolist(), right.tolist())]
-    return torch.stack(moved).round().to(torch.uint8), read_idx(folder/'digits-labels-idx1-ubyte.gz')
+    down = (13.5 - images.sum(2) @ pos / mass).round().int().tolist()    # from the centre of mass
+    right = (13.5 - images.sum(1) @ pos / mass).round().int().tolist()   # to the middle
+    images = torch.stack([image.roll(move, (0, 1)) for image, *move in zip(images, down, right)])
+    return images.round().to(torch.uint8), read_idx(folder/'digits-labels-idx1-ubyte.gz')
 
 # %% ../nbs/00_data.ipynb #default-device
 def default_device() -> torch.device:
-    "The device named in `FASTLESSON_DEVICE`, else the accelerator that torch finds, else the CPU."
+    "The device in `FASTLESSON_DEVICE`, else the accelerator that torch finds, else the CPU."
     name = os.environ.get('FASTLESSON_DEVICE')
     if name: return torch.device(name)
-    return torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device('cpu')
+    accelerator = torch.accelerator.is_available()
+    return torch.accelerator.current_accelerator() if accelerator else torch.device('cpu')
 
 # %% ../nbs/00_data.ipynb #data-class
 class Data(NamedTuple):
@@ -108,16 +118,17 @@ class Data(NamedTuple):
 
 # %% ../nbs/00_data.ipynb #load-data
 def load_data(
-    source: str = 'auto', # 'mnist', 'digits', or 'auto': MNIST where it can be had, else the digits; `FASTLESSON_DATASET` overrides 'auto'
+    source: str = 'auto', # 'mnist', 'digits', or 'auto': `FASTLESSON_DATASET`, else what can be had
     *,
-    device: torch.device | str | None = None, # Where the tensors go, `default_device()` by default
-    normalize: bool = True, # Subtract the training mean and divide by the training standard deviation?
+    device: torch.device | str | None = None, # Where the tensors go; `default_device()` if None
+    normalize: bool = True, # Subtract the training mean, divide by the training deviation?
     flat: bool = True, # One row of 784 an image?
 ) -> Data: # Training, validation and test set
     "Load handwritten digits, split and normalised; with 'auto', say which."
     if source == 'auto': source = os.environ.get('FASTLESSON_DATASET') or 'auto'
     if source not in ('auto', 'mnist', 'digits'):
-        raise ValueError(f"source (or FASTLESSON_DATASET) is {source!r}: it can be 'auto', 'mnist' or 'digits'")
+        raise ValueError(f"source (or FASTLESSON_DATASET) is {source!r}: "
+                         "it can be 'auto', 'mnist' or 'digits'")
     asked, tensors = source, None
     if source != 'digits':
         try: tensors, source = _mnist(), 'mnist'
@@ -125,18 +136,17 @@ def load_data(
             if asked == 'mnist': raise
             source = 'digits'
     if source == 'mnist':
-        x, y, x_test, y_test = tensors
-        n = 50_000
+        n, n_valid, x, y = 50_000, 10_000, torch.cat(tensors[::2]), torch.cat(tensors[1::2])
+        how = "MNIST. (The small embedded digits instead: FASTLESSON_DATASET=digits.)"
     else:
-        x, y = _digits()
-        n, n_valid = 1283, 257
-        x, x_test, y, y_test = x[:n+n_valid], x[n+n_valid:], y[:n+n_valid], y[n+n_valid:]
-    if asked == 'auto':
-        print("Data: MNIST. (The small embedded digits instead: FASTLESSON_DATASET=digits.)" if source == 'mnist' else
-              "Data: the embedded digits; MNIST could not be fetched. (Have its four files? Set FASTLESSON_DATA to their folder.)")
+        n, n_valid, (x, y) = 1283, 257, _digits()
+        how = ("the embedded digits; MNIST could not be fetched. "
+               "(Have its four files? Set FASTLESSON_DATA to their folder.)")
+    if asked == 'auto': print('Data:', how)
     device = default_device() if device is None else device
-    x, x_test = (t.to(device).float().div_(255).flatten(1 if flat else 2) for t in (x, x_test))
-    y, y_test = y.to(device).long(), y_test.to(device).long()
+    x, y = x.to(device).float().div_(255), y.to(device).long()
+    if flat: x = x.flatten(1)
     mean, std = x[:n].mean().item(), x[:n].std().item()
-    if normalize: x, x_test = x.sub_(mean).div_(std), x_test.sub_(mean).div_(std)
-    return Data(x[:n], y[:n], x[n:], y[n:], x_test, y_test, mean, std, source)
+    if normalize: x = x.sub_(mean).div_(std)
+    a, b = n, n + n_valid
+    return Data(x[:a], y[:a], x[a:b], y[a:b], x[b:], y[b:], mean, std, source)

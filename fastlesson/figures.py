@@ -40,7 +40,8 @@ def show_images(
     "Draw images side by side, each scaled from its own darkest to its own brightest pixel."
     n_rows = math.ceil(len(images) / n_cols)
     height = size + (.2 if titles is not None else 0)
-    fig, axes = plt.subplots(n_rows, n_cols, figsize=(n_cols * size, n_rows * height), squeeze=False)
+    figsize = (n_cols * size, n_rows * height)
+    fig, axes = plt.subplots(n_rows, n_cols, figsize=figsize, squeeze=False)
     for ax in axes.flat: ax.axis('off')
     for ax, image in zip(axes.flat, images): ax.imshow(image.reshape(28, 28).cpu().numpy())
     for ax, title in zip(axes.flat, [] if titles is None else titles): ax.set_title(title)
@@ -52,5 +53,6 @@ def table(
     rows: list[dict], # The rows; their keys are the heads of the columns
 ) -> Markdown: # The table, shown as one wherever notebooks are
     "A table with its first column on the left and numbers on the right."
-    lines = [list(rows[0]), ['---'] + ['--:'] * (len(rows[0]) - 1)] + [list(row.values()) for row in rows]
+    head = list(rows[0])
+    lines = [head, ['---'] + ['--:'] * (len(head) - 1)] + [row.values() for row in rows]
     return Markdown('\n'.join(f"| {' | '.join(map(str, line))} |" for line in lines))

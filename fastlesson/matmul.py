@@ -41,8 +41,8 @@ def matmul_lists(
 ) -> list[list[float]]: # Product: `n` rows of `m` numbers
     "The product of two lists of rows, in plain Python."
     if any(len(row) != len(b) for row in a):
-        raise ValueError(f"a has rows of {sorted({len(row) for row in a})} numbers, b has {len(b)} rows: "
-                         "they must be as many")
+        raise ValueError(f"a has rows of {sorted({len(row) for row in a})} numbers, "
+                         f"b has {len(b)} rows: they must be as many")
     columns = list(zip(*b))
     return [[sum(x * y for x, y in zip(row, column)) for column in columns] for row in a]
 
@@ -101,7 +101,8 @@ def error_bound(
 # %% ../nbs/01_matmul.ipynb #ladder
 LADDER: dict[str, Callable[[Tensor, Tensor], Tensor]] = { # from the slowest idea to the fastest
     'loops': matmul_loops,
-    'lists': lambda a, b: a.new_tensor(matmul_lists(a.tolist(), b.tolist())).reshape(len(a), b.shape[1]),
+    'lists': lambda a, b: (a.new_tensor(matmul_lists(a.tolist(), b.tolist()))
+                           .reshape(len(a), b.shape[1])),
     'dot': matmul_dot,
     'broadcast': matmul_broadcast,
     'einsum': matmul_einsum,

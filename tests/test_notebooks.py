@@ -35,7 +35,7 @@ def run(path, skip_flags):
 def printed(cell):
     "What a cell shows: its text, and of pictures only that there is one."
     def text(o): return ''.join(o) if isinstance(o, list) else o
-    return [text(o.text) if 'text' in o else {k: text(v) if k.startswith('text/') else None for k, v in o.data.items()}
+    return [text(o.text) if 'text' in o else {k: text(v) if k.startswith('text/') else '' for k, v in sorted(o.data.items())}
             for o in cell.outputs]
 
 
