@@ -55,7 +55,7 @@ def open_page(request, browser, home):
     page.on('request', lambda r: None if r.url.startswith((home, 'data:')) else faults.append(f'foreign: {r.url}'))
     page.set_default_timeout(5000)
     def open_(name):
-        page.goto(f'{home}{name}.html', wait_until='networkidle')
+        page.goto(f'{home}{name}.html', wait_until='load')
         return page
     yield open_
     assert faults == []
