@@ -34,7 +34,7 @@ clean:                       ## remove all that these commands made
 
 .venv/ready: settings.ini constraints.txt setup.py
 	@echo "Setting up .venv (once; PyTorch is the large part) ..."
-	$(PYTHON) -m venv .venv
+	[ -x .venv/bin/python ] || $(PYTHON) -m venv .venv
 	pip install -q -c constraints.txt setuptools wheel
 	pip install -q -c constraints.txt --no-build-isolation -e '.[dev]'
 	@touch $@

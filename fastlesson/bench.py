@@ -107,7 +107,7 @@ def main(
     print(machine()['name'])
     for name, benchmark in BENCHMARKS.items():
         rows = benchmark()
-        print(f'\n{name}')
+        print(f'\n{name}\n', *(f'{head:20}' for head in rows[0]))
         for row in rows:
-            print(*(f'{v:<18.3g}' if isinstance(v, float) else f'{v!s:<18}' for v in row.values()))
+            print('', *(f'{v:<20.3g}' if isinstance(v, float) else f'{v!s:20}' for v in row.values()))
         print('recorded in', record(name, rows, folder))

@@ -1,4 +1,5 @@
 "What the tests run on: the data sets at hand, the device, the browser."
+import pytest
 import torch
 
 from fastlesson.data import default_device, load_data
@@ -11,7 +12,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     if config.getoption('--cuda') and not torch.cuda.is_available():
-        raise SystemExit('--cuda: torch finds no CUDA device here, so nothing was tested')
+        raise pytest.UsageError('--cuda: torch finds no CUDA device here, so nothing was tested')
     config.device = default_device()
     config.datasets = sorted({'digits', load_data(device='cpu').source})
 

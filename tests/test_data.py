@@ -5,10 +5,12 @@ import multiprocessing
 import os
 import signal
 import struct
+import tempfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from math import prod
+from pathlib import Path
 
 import pytest
 import torch
@@ -124,10 +126,16 @@ def test_damaged_cache_heals(serve, tmp_path):
     check(data._mnist())
 
 
-def test_read_only_cache(serve, tmp_path, monkeypatch):
+def test_read_only_cache(serve, monkeypatch):
     serve('good')
-    (tmp_path/'cache').write_text('a file where the folder should be: not even root can write into it')
-    with pytest.raises(ConnectionError, match='cache'): data._mnist()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o555)
+        monkeypatch.setattr(data.pooch, 'os_cache', lambda name: Path(folder))
+        user = os.geteuid()
+        if user == 0: os.seteuid(65534)   # root may write anywhere: be nobody for a moment
+        try:
+            with pytest.raises(ConnectionError, match=f'Permission denied.*{folder}'): data._mnist()
+        finally: os.seteuid(user)
 
 
 def fetch_in_process(mirrors, mnist, cache):

@@ -1,0 +1,44 @@
+// What a page of the offline edition does by itself: maths, dark mode, anchors, copying, search. No other script.
+const make = (tag, properties, ...children) => { const e = Object.assign(document.createElement(tag), properties); e.append(...children); return e }
+const html = document.documentElement, $ = s => document.querySelector(s), all = s => document.querySelectorAll(s)
+
+for (const e of all(".math")) katex.render(e.textContent, e, {displayMode: e.classList.contains("display"), throwOnError: false})
+
+const toggle = $("#theme")
+const label = () => toggle.textContent = html.dataset.theme == "dark" ? "Light mode" : "Dark mode"
+toggle.onclick = () => { html.dataset.theme = localStorage.theme = html.dataset.theme == "dark" ? "light" : "dark"; label() }
+label()
+
+if (innerWidth < 800) $("#nav").open = false
+
+for (const h of all("main h2[id], main h3[id]")) h.append(make("a", {className: "anchor", href: "#" + h.id, ariaLabel: "Link to this section", textContent: "#"}))
+
+for (const pre of all("pre.sourceCode")) {
+  const copy = make("button", {className: "copy", type: "button", textContent: "Copy"})
+  copy.onclick = async () => {
+    await navigator.clipboard.writeText(pre.querySelector("code").innerText)
+    copy.textContent = "Copied"
+    setTimeout(() => copy.textContent = "Copy", 1500)
+  }
+  pre.parentNode.append(copy)
+  pre.tabIndex = 0   // so that wide code can be scrolled from the keyboard
+}
+for (const e of all("pre.output, .math.display, main table")) e.tabIndex = 0
+
+// The index is a script and not JSON, so that search also works from a folder, where fetching is not allowed.
+const field = $("#search"), results = $("#results")
+field.onfocus = () => { if (!$("#index")) document.head.append(make("script", {id: "index", src: "search.js", onload: find})) }
+field.oninput = find
+field.onkeydown = e => { if (e.key == "Escape") { field.value = ""; find() } }
+function find() {
+  const words = field.value.toLowerCase().split(/\s+/).filter(Boolean)
+  const has = (text, word) => text.toLowerCase().includes(word)
+  const found = words.length && window.SEARCH ? SEARCH.filter(s => words.every(w => has(s.title + " " + s.text, w))) : []
+  const rank = s => words.filter(w => has(s.title, w)).length
+  found.sort((a, b) => rank(b) - rank(a))
+  results.replaceChildren(...found.slice(0, 12).map(s => {
+    const at = Math.max(0, s.text.toLowerCase().indexOf(words[0]) - 40)
+    return make("li", {}, make("a", {href: s.href}, make("b", {textContent: s.title}), make("span", {textContent: s.text.slice(at, at + 120)})))
+  }))
+  $("#found").textContent = words.length ? `${found.length} sections found` : ""
+}
