@@ -41,9 +41,10 @@ class tidy(Processor):
             for output in getattr(cell, 'outputs', []):
                 text = ''.join(output.get('data', {}).get('text/markdown', ''))
                 if not text: continue
-                text = text.replace(f']({home}', '](').removeprefix('---\n')
-                shown = getattr(cell, 'has_sd', False) and after and 'exports' in after.directives_
-                output.data['text/markdown'] = text.partition('```python')[0] if shown else text
+                head, fence, signature = text.replace(f']({home}', '](').removeprefix('---\n').partition('```python')
+                if getattr(cell, 'has_sd', False) and after and 'exports' in after.directives_: fence = signature = ''
+                signature = re.sub(r'\[(`[^`]+`)\]\([^)]*\)', r'\1', signature)   # links don't work inside code
+                output.data['text/markdown'] = head + fence + signature
 
 # %% ../nbs/92_site.ipynb #prepare
 def prepare() -> Path: # The folder of the prepared notebooks
