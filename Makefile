@@ -2,7 +2,7 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: docs serve quarto test test-gpu bench notebooks clean
+.PHONY: docs serve quarto test test-gpu bench notebooks mutants clean
 
 docs: .venv/ready            ## build the site into _docs
 	nbdev_export
@@ -28,6 +28,9 @@ notebooks: .venv/ready       ## export, run every notebook, store its outputs, c
 	pytest -q tests/test_notebooks.py --store
 	nbdev_clean
 	python -c "from fastlesson.site import readme; from pathlib import Path; Path('README.md').write_text(readme())"
+
+mutants: .venv/ready         ## plant faults in the exported cells: how many do the tests notice?
+	python tests/mutate.py
 
 clean:                       ## remove all that these commands made
 	rm -rf .venv _docs _proc build nbs/nbdev.yml *.egg-info .pytest_cache .hypothesis

@@ -39,6 +39,8 @@ class tidy(Processor):
         for cell, after in zip(cells, cells[1:] + [None]):
             if cell.cell_type == 'markdown': cell.source = cell.source.replace(f']({home}', '](')
             for output in getattr(cell, 'outputs', []):
+                html = output.get('data', {}).pop('text/html', None)   # for it Quarto would fetch scripts
+                if html: output.data['text/markdown'] = '```{=html}\n' + ''.join(html) + '\n```'
                 text = ''.join(output.get('data', {}).get('text/markdown', ''))
                 if not text: continue
                 head, fence, signature = text.replace(f']({home}', '](').removeprefix('---\n').partition('```python')
@@ -58,7 +60,7 @@ def prepare() -> Path: # The folder of the prepared notebooks
     return proc_nbs(n_workers=0)
 
 # %% ../nbs/92_site.ipynb #markdown
-RICHEST = 'text/html', 'text/markdown', 'image/svg+xml', 'image/png', 'text/plain'
+RICHEST = 'text/markdown', 'image/svg+xml', 'image/png', 'text/plain'
 
 def _image(kind: str, content: str, options: dict, path: Path) -> str:
     "Write a picture beside the page; markdown that shows it."
@@ -76,8 +78,7 @@ def _output(output, options: dict, path: Path) -> str:
     kind = next(k for k in RICHEST if k in data)
     content = ''.join(data[kind])
     if kind.startswith('image'): return _image(kind, content, options, path)
-    return {'text/html': f'```{{=html}}\n{content}\n```', 'text/markdown': content,
-            'text/plain': f'~~~~ {{.output}}\n{content.rstrip()}\n~~~~'}[kind]
+    return content if kind == 'text/markdown' else f'~~~~ {{.output}}\n{content.rstrip()}\n~~~~'
 
 def to_markdown(
     nb, # A prepared notebook
@@ -207,7 +208,7 @@ def quarto(
 # %% ../nbs/92_site.ipynb #extras
 def _gfm(page: dict, folder: Path) -> str:
     "A page as GitHub's markdown; pictures go to `folder`."
-    text = re.sub(r'<!--.*?-->\s*|<p class="links">.*?</p>', '', to_markdown(page['nb'], folder))
+    text = re.sub(r'<!--.*?-->\s*|<p class="links">.*?</p>|<style>.*?</script>', '', to_markdown(page['nb'], folder), flags=re.S)
     text = f"# {page['title']}\n\n> {page.get('description', '')}\n\n{text.replace('~~~~ {.output}', '~~~~')}"
     return pypandoc.convert_text(text, 'gfm', 'markdown-smart', extra_args=['--wrap=none'])
 

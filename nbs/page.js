@@ -21,9 +21,8 @@ for (const pre of all("pre.sourceCode")) {
     setTimeout(() => copy.textContent = "Copy", 1500)
   }
   pre.parentNode.append(copy)
-  pre.tabIndex = 0   // so that wide code can be scrolled from the keyboard
 }
-for (const e of all("pre.output, .math.display, main table")) e.tabIndex = 0
+for (const e of all("main pre, .math.display, main table")) e.tabIndex = 0   // what is wide can be scrolled from the keyboard
 
 // The index is a script and not JSON, so that search also works from a folder, where fetching is not allowed.
 const field = $("#search"), results = $("#results")

@@ -8,6 +8,7 @@ from urllib.parse import urldefrag, urljoin
 
 import pytest
 from nbdev.config import get_config
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
 from fastlesson import site
@@ -25,7 +26,9 @@ def home(request, tmp_path_factory):
     "The address of a freshly built site."
     out = tmp_path_factory.mktemp('site')/'site'
     if request.param == 'quarto' and not shutil.which('quarto'): pytest.skip('Quarto is not installed')
-    {'offline': site.offline, 'quarto': site.quarto}[request.param](site.prepare(), out)
+    proc = site.prepare()
+    {'offline': site.offline, 'quarto': site.quarto}[request.param](proc, out)
+    site.extras(proc, out)
     server = ThreadingHTTPServer(('127.0.0.1', 0), functools.partial(Handler, directory=out))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f'http://127.0.0.1:{server.server_port}/'
@@ -87,9 +90,45 @@ def test_links(browser, home):
         url, anchor = urldefrag(link)
         if not link.startswith(home) or anchor.startswith('/'): continue
         url = url.removesuffix('/') + ('/index.html' if url == home else '')
-        assert url in anchors, f'{name}: no page {link}'
-        assert not anchor or anchor in anchors[url], f'{name}: no place {link}'
+        if url not in anchors: assert page.request.get(link).status == 200, f'{name}: no page {link}'
+        elif anchor: assert anchor in anchors[url], f'{name}: no place {link}'
     assert any(urldefrag(link)[1] for _, link in links)
+    page.close()
+
+
+def test_accessible(open_page):
+    for name in PAGES:
+        violations = [v for v in Axe().run(open_page(name)).response['violations'] if v['impact'] in ('serious', 'critical')]
+        assert [(name, v['id'], [n['target'] for n in v['nodes']][:3]) for v in violations] == []
+
+
+def test_search(open_page):
+    page = open_page('index')
+    if page.locator('#search').count(): page.fill('#search', 'Kaiming')
+    else:   # Quarto's
+        page.locator('#quarto-search button').first.click()
+        page.fill('.aa-Input', 'Kaiming')
+    results = page.locator('#results a, .aa-Panel .search-result-link')
+    results.first.wait_for()
+    assert any('init.html' in (link.get_attribute('href') or '') for link in results.all())
+    page.locator('#results a[href*="init.html"], .aa-Panel a[href*="init.html"]').first.click()
+    page.wait_for_url('**/init.html*')
+    assert 'Kaiming' in page.locator('main').inner_text()
+
+
+def test_light(browser, home):
+    "A page is drawn soon, weighs little, and does not jump while it loads."
+    page = browser.new_page(viewport={'width': 1280, 'height': 900})
+    loaded = []
+    page.on('response', lambda response: loaded.append(response))
+    page.add_init_script("""jump = 0; new PerformanceObserver(list => list.getEntries().forEach(e => jump += e.value))
+                            .observe({type: 'layout-shift', buffered: true})""")
+    for name in PAGES:
+        loaded.clear()
+        page.goto(f'{home}{name}.html', wait_until='load')
+        weight = sum(int(r.headers.get('content-length', 0)) for r in loaded if '_files/' not in r.url)
+        assert weight < 1_000_000, f'{name} weighs {weight:,} bytes without its pictures'
+        assert page.evaluate('jump') < .1, f'{name} jumps'   # what the Web Vitals call good
     page.close()
 
 
