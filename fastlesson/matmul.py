@@ -43,8 +43,13 @@ def matmul_lists(
     if any(len(row) != len(b) for row in a):
         raise ValueError(f"a has rows of {sorted({len(row) for row in a})} numbers, "
                          f"b has {len(b)} rows: they must be as many")
-    columns = list(zip(*b))
-    return [[sum(x * y for x, y in zip(row, column)) for column in columns] for row in a]
+    m = len(b[0]) if b else 0
+    c = [[0] * m for _ in a]
+    for i in range(len(a)):
+        for j in range(m):
+            for p in range(len(b)):
+                c[i][j] += a[i][p] * b[p][j]
+    return c
 
 # %% ../nbs/01_matmul.ipynb #matmul-dot
 def matmul_dot(
