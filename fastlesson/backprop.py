@@ -21,7 +21,9 @@ from .forward import Params, forward, linear, mse, relu
 # %% ../nbs/04_backprop.ipynb #check-shape
 def _check_shape(name: str, t: Tensor, shape: tuple[int, ...], why: str) -> None:
     "Refuse what torch would broadcast without a word."
-    if t.shape != tuple(shape): raise ValueError(f"{name} has shape {tuple(t.shape)}: it must be {tuple(shape)}, {why}")
+    if t.shape != tuple(shape):
+        raise ValueError(f"{name} has shape {tuple(t.shape)}: "
+                         f"it must be {tuple(shape)}, {why}")
 
 # %% ../nbs/04_backprop.ipynb #mse-grad
 def mse_grad(
@@ -48,26 +50,28 @@ def linear_grad(
     w: Tensor, # Weight, shape `(d, h)`
     y_grad: Tensor, # Gradient of the loss with respect to the output, shape `(n, h)`
     input_grad: bool = True, # Is the gradient of `x` wanted?
-) -> tuple[Tensor | None, Tensor, Tensor]: # Gradients of `x`, `w` and the bias, each in the shape of its own
+) -> tuple[Tensor | None, Tensor, Tensor]: # Gradients of `x`, `w` and bias, shaped as these
     "Gradients of a linear layer, given the gradient of its output."
-    _check_shape('y_grad', y_grad, (len(x), w.shape[1]), "a row for each of x and a column for each of w")
+    _check_shape('y_grad', y_grad, (len(x), w.shape[1]),
+                 "a row for each of x and a column for each of w")
     return y_grad @ w.T if input_grad else None, x.T @ y_grad, y_grad.sum(0)
 
 # %% ../nbs/04_backprop.ipynb #slopes
-EPS = torch.finfo(torch.float64).eps # 2.2e-16, the relative distance of neighbouring float64 numbers
+EPS = torch.finfo(torch.float64).eps # 2.2e-16, relative distance of neighbouring float64s
 
 def _slopes(fn, inputs, which, entry, step, out_grad) -> list[float]:
-    "Slopes of `(fn * out_grad).sum()` in four pieces, from a step below to a step above one entry of one input."
+    "Slopes of `(fn * out_grad).sum()` over four half steps around one entry of one input."
     values = []
     for shift in (-1, -.5, 0, .5, 1):
         moved = inputs[which].clone()
         moved.view(-1)[entry] += shift * step
         values.append(fn(*inputs[:which], moved, *inputs[which+1:]))
-    return [((after - before) * out_grad).sum().item() / (step/2) for before, after in pairwise(values)]
+    return [((after - before) * out_grad).sum().item() / (step/2)
+            for before, after in pairwise(values)]
 
 # %% ../nbs/04_backprop.ipynb #numeric-grad
 def _numeric_grad(fn, inputs, which, entries, out_grad) -> tuple[Tensor, Tensor]:
-    "Derivatives by central differences, NaN where a kink is in the way, and what rounding may have done to each."
+    "Derivatives by central differences, NaN at a kink, and what rounding may do to each."
     x, slopes, noises = inputs[which], [], []
     size = (fn(*inputs) * out_grad).abs().sum().item()
     scale = x.abs().mean().item() or 1.
@@ -76,40 +80,49 @@ def _numeric_grad(fn, inputs, which, entries, out_grad) -> tuple[Tensor, Tensor]
         for step in (first, first/10, first/100):
             a, b, c, d = _slopes(fn, inputs, which, entry, step, out_grad)
             noise = 10 * EPS * size / step
-            if max(abs(a - 2*b + c), abs(b - 2*c + d)) <= EPS**.5 * max(abs(b), abs(c)) + noise: break
+            bend = max(abs(a - 2*b + c), abs(b - 2*c + d))
+            if bend <= EPS**.5 * max(abs(b), abs(c)) + noise: break
         else: b = math.nan
         slopes.append((b + c) / 2)
         noises.append(noise)
     return torch.tensor([slopes, noises], dtype=torch.float64).unbind()
 
 # %% ../nbs/04_backprop.ipynb #suspects
-def _suspects(g, right, right_ones, entries, which, inputs, names, out_grad) -> Iterator[tuple[str, Tensor, Tensor]]:
-    "Mistakes that a gradient may have: what it looks like, and two tensors that are equal if it was made."
+def _suspects(
+    g, right, right_ones, entries, which, inputs, names, out_grad
+) -> Iterator[tuple[str, Tensor, Tensor]]:
+    "What a gradient looks like, and two tensors that are equal if that mistake was made."
     def at(t): return t.flatten()[entries]
     yield "the sign is wrong", at(g), -right
     yield "the upstream gradient is missing: multiply by out_grad", at(g), right_ones
     if g.ndim == 2 and g.shape[0] == g.shape[1]: yield "it is transposed", at(g.T), right
     for axis in range(out_grad.ndim):
         total = out_grad.sum(axis)
-        if total.shape == g.shape: yield f"out_grad is summed over axis {axis}, the wrong one", at(g), at(total)
+        if total.shape == g.shape:
+            yield f"out_grad is summed over axis {axis}, the wrong one", at(g), at(total)
     for name, other in zip(names, inputs):
         if torch.is_tensor(other) and other.shape == g.shape:
             yield f"there is an extra factor of {name}", at(g), right * at(other)
             yield f"a factor of {name} is missing", at(g) * at(other), right
     factor = ((at(g) @ right) / (right @ right)).item()
-    yield f"it is {factor:.4g} times what it should be" + _explain(factor, inputs, names), at(g), factor * right
-    yield "it is right where it should not be zero: a mask is missing", at(g)[right != 0], right[right != 0]
-    yield "it is right where it is not zero: something is cut off", at(g)[at(g) != 0], right[at(g) != 0]
+    why = _explain(factor, inputs, names)
+    yield f"it is {factor:.4g} times what it should be{why}", at(g), factor * right
+    on = right != 0
+    yield "it is right where it should not be zero: a mask is missing", at(g)[on], right[on]
+    on = at(g) != 0
+    yield "it is right where it is not zero: something is cut off", at(g)[on], right[on]
 
 # %% ../nbs/04_backprop.ipynb #explain
 def _explain(factor, inputs, names) -> str:
     "Where a wrong factor may come from, if it is one that is often met."
+    def near(value): return math.isclose(factor, value, rel_tol=1e-3)
     for name, x in zip(names, inputs):
         for axis, length in enumerate(x.shape if torch.is_tensor(x) else ()):
-            if length > 2 and math.isclose(factor, length, rel_tol=1e-3): return f", the length of axis {axis} of {name}: a sum for a mean?"
-            if length > 2 and math.isclose(factor, 1/length, rel_tol=1e-3): return f", one over the length of axis {axis} of {name}: a mean for a sum?"
-    if math.isclose(factor, .5, rel_tol=1e-3): return ": the 2 of a square is missing?"
-    if math.isclose(factor, 2, rel_tol=1e-3): return ": something is counted twice?"
+            what = f"the length of axis {axis} of {name}"
+            if length > 2 and near(length): return f", {what}: a sum for a mean?"
+            if length > 2 and near(1/length): return f", one over {what}: a mean for a sum?"
+    if near(.5): return ": the 2 of a square is missing?"
+    if near(2): return ": something is counted twice?"
     return ''
 
 # %% ../nbs/04_backprop.ipynb #shape-fault
@@ -120,7 +133,8 @@ def _shape_fault(g, x, out_grad) -> str:
     for axis in range(g.ndim):
         if g.sum(axis).shape == x.shape: return fault + f": sum it over axis {axis}"
     for axis in range(out_grad.ndim):
-        if out_grad.sum(axis).shape == g.shape: return fault + f": out_grad is summed over axis {axis}, the wrong one"
+        if out_grad.sum(axis).shape == g.shape:
+            return f"{fault}: out_grad is summed over axis {axis}, the wrong one"
     return fault
 
 # %% ../nbs/04_backprop.ipynb #finding
@@ -133,25 +147,31 @@ class Finding(NamedTuple):
 
 # %% ../nbs/04_backprop.ipynb #judge
 def _judge(g, fn, which, inputs, names, out_grad, entries) -> Finding:
-    "Compare one gradient with differences; say which entry is furthest off, and what it looks like."
+    "Compare one gradient with differences: the entry furthest off, and what it looks like."
     name, x = names[which], inputs[which]
     right, noise = _numeric_grad(fn, inputs, which, entries, out_grad)
     smooth = ~right.isnan()
-    entries, right, noise, n_kinks = entries[smooth], right[smooth], noise[smooth], (~smooth).sum().item()
+    entries, right, noise = entries[smooth], right[smooth], noise[smooth]
+    n_kinks = (~smooth).sum().item()
     kinks = f"; {n_kinks} on a kink not judged" if n_kinks else ''
-    if len(right) == 0: return Finding(name, False, f"can't be judged, all {n_kinks} entries are on a kink: take random inputs")
+    if len(right) == 0:
+        return Finding(name, False, f"can't be judged, all {n_kinks} entries are on a kink: "
+                                    "take random inputs")
     eps, g = torch.finfo(g.dtype).eps, g.detach().double().cpu()
     error = (g.flatten()[entries] - right).abs()
-    allowed = eps**.5 * right.abs().max() + noise * (1 + eps / EPS**(2/3))   # rounding, in float64 and in the type of g
+    rounding = noise * (1 + eps / EPS**(2/3))   # in float64, and in the type of g
+    allowed = eps**.5 * right.abs().max() + rounding
     off = ~(error <= allowed)   # true for a NaN too
-    if not off.any(): return Finding(name, True, f"right in {len(right)} of {x.numel()} entries{kinks}")
+    if not off.any():
+        return Finding(name, True, f"right in {len(right)} of {x.numel()} entries{kinks}")
     worst = error.nan_to_num(math.inf).argmax().item()
     entry = tuple(i.item() for i in torch.unravel_index(entries[worst], x.shape))
     text = (f"WRONG in {off.sum()} of {len(right)} entries{kinks}. {name}{list(entry) or ''} "
             f"is {g.flatten()[entries[worst]]:.4g} and should be {right[worst]:.4g}")
     ones, _ = _numeric_grad(fn, inputs, which, entries, torch.ones_like(out_grad))
     for look, a, b in _suspects(g, right, ones, entries, which, inputs, names, out_grad):
-        if len(a) and ((a - b).abs() <= 10 * (eps**.5 * b.abs().max() + noise.max())).all(): return Finding(name, False, f"{text}: {look}", entry)
+        if len(a) and ((a - b).abs() <= 10 * (eps**.5 * b.abs().max() + noise.max())).all():
+            return Finding(name, False, f"{text}: {look}", entry)
     return Finding(name, False, text, entry)
 
 # %% ../nbs/04_backprop.ipynb #ask-twice
@@ -163,12 +183,20 @@ def _ask_twice(grad_fn, inputs, names, out_grad) -> tuple[tuple, list[Finding]]:
         grads = grad_fn(*copies)
         grads = grads if isinstance(grads, (tuple, list)) else (grads,)
         if len(grads) != len(inputs):
-            raise ValueError(f"grad_fn returns {len(grads)} gradients for {len(inputs)} inputs: give one for each, None where none is wanted")
+            raise ValueError(f"grad_fn returns {len(grads)} gradients "
+                             f"for {len(inputs)} inputs: give one for each, "
+                             "None where none is wanted")
         answers.append([None if g is None else g.detach().clone() for g in grads])
     for name, copy, t in zip([*names, 'out_grad'], copies, (*inputs, out_grad)):
-        if torch.is_tensor(t) and not torch.equal(copy, t): findings.append(Finding('grad_fn', False, f"changes {name}, which belongs to the caller"))
-    again = [name for name, a, b in zip(names, *answers) if a is not None and not torch.allclose(a, b, rtol=1e-3, equal_nan=True)]
-    if again: findings.append(Finding('grad_fn', False, f"gives another gradient of {', '.join(again)} when called again: a buffer that is not cleared?"))
+        if torch.is_tensor(t) and not torch.equal(copy, t):
+            fault = f"changes {name}, which belongs to the caller"
+            findings.append(Finding('grad_fn', False, fault))
+    again = [name for name, a, b in zip(names, *answers)
+             if a is not None and not torch.allclose(a, b, rtol=1e-3, equal_nan=True)]
+    if again:
+        fault = (f"gives another gradient of {', '.join(again)} when called again: "
+                 "a buffer that is not cleared?")
+        findings.append(Finding('grad_fn', False, fault))
     return answers[0], findings
 
 # %% ../nbs/04_backprop.ipynb #report
@@ -185,28 +213,32 @@ def _names(fn, inputs) -> list[str]:
     "What the function calls its inputs."
     try: parameters = [*inspect.signature(fn).parameters.values()]
     except (TypeError, ValueError): parameters = []   # written in C
-    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    named = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    names = [p.name for p in parameters if p.kind in named]
     return [names[i] if i < len(names) else f'input {i}' for i in range(len(inputs))]
 
 def _reference(name, x):
     "An input as the reference takes it: floats in float64 on the CPU."
     if not torch.is_tensor(x): return x
-    if x.numel() == 0 or not x.isfinite().all(): raise ValueError(f"{name} is empty, or not finite: differences need numbers to start from")
+    if x.numel() == 0 or not x.isfinite().all():
+        raise ValueError(f"{name} is empty, or not finite: "
+                         "differences need numbers to start from")
     return x.detach().cpu().double().contiguous() if x.is_floating_point() else x.cpu()
 
 # %% ../nbs/04_backprop.ipynb #check-grads-code
 def check_grads(
     fn: Callable[..., Tensor], # The function, `fn(*inputs)`
-    grad_fn: Callable, # Its gradients, `grad_fn(*inputs, out_grad)`: one for each input, None where none is wanted
+    grad_fn: Callable, # `grad_fn(*inputs, out_grad)`: a gradient for each input, or None
     *inputs: Tensor, # Where to check; random numbers, please
-    out_grad: Tensor | None = None, # Upstream gradient, of the shape of the output; random by default
+    out_grad: Tensor | None = None, # Upstream gradient, shaped as the output; default random
     max_entries: int = 200, # Entries to check in each argument
     seed: int = 0, # For the upstream gradient and the choice of entries
 ) -> GradReport: # `.ok`, and what is wrong if it is not
-    "Check gradients against central differences in float64, and say which entry is off and which mistake that looks like."
+    "Check gradients by central differences in float64: which entry is off, by what mistake."
     names, draw = _names(fn, inputs), torch.Generator().manual_seed(seed)
     floats = [x for x in inputs if torch.is_tensor(x) and x.is_floating_point()]
-    if not floats: raise TypeError("check_grads needs an input of floats: integers have no gradient")
+    if not floats:
+        raise TypeError("check_grads needs an input of floats: integers have no gradient")
     reference = [_reference(name, x) for name, x in zip(names, inputs)]
     out = fn(*reference)
     if out_grad is None: out_grad = torch.randn(out.shape, generator=draw)
@@ -215,23 +247,29 @@ def check_grads(
     grads, findings = _ask_twice(grad_fn, inputs, names, out_grad)
     wide = out_grad.cpu().double()
     for i, (name, x, g) in enumerate(zip(names, inputs, grads)):
-        if g is None: findings.append(Finding(name, True, "not wanted")); continue
-        if not torch.is_tensor(x) or g.shape != x.shape: findings.append(Finding(name, False, _shape_fault(g, x, wide))); continue
-        if g.dtype != x.dtype: findings.append(Finding(name, False, f"has type {g.dtype} and should have {x.dtype}")); continue
-        entries = torch.randperm(x.numel(), generator=draw)[:max_entries].sort().values
-        findings.append(_judge(g, fn, i, reference, names, wide, entries))
+        if g is None: found = Finding(name, True, "not wanted")
+        elif not torch.is_tensor(x) or g.shape != x.shape:
+            found = Finding(name, False, _shape_fault(g, x, wide))
+        elif g.dtype != x.dtype:
+            found = Finding(name, False, f"has type {g.dtype} and should have {x.dtype}")
+        else:
+            entries = torch.randperm(x.numel(), generator=draw)[:max_entries].sort().values
+            found = _judge(g, fn, i, reference, names, wide, entries)
+        findings.append(found)
     return GradReport(findings)
 
 # %% ../nbs/04_backprop.ipynb #layer
 class Layer:
-    "A step of a model: `layer(x)` goes forward and keeps `x`; `layer.backward(y_grad)` goes backward."
+    "Step of a model: `layer(x)` goes forward, keeps `x`; `layer.backward(y_grad)` goes back."
     params, grads = (), ()
     def __call__(self, x: Tensor) -> Tensor:
         "The output, shape `(n, n_out)`, for an input of shape `(n, n_in)`."
         self.x = x
         return self.forward(x)
-    def forward(self, x: Tensor) -> Tensor: raise NotImplementedError(f"{type(self).__name__} has no forward(x)")
-    def backward(self, y_grad: Tensor) -> Tensor | None: raise NotImplementedError(f"{type(self).__name__} has no backward(y_grad)")
+    def forward(self, x: Tensor) -> Tensor:
+        raise NotImplementedError(f"{type(self).__name__} has no forward(x)")
+    def backward(self, y_grad: Tensor) -> Tensor | None:
+        raise NotImplementedError(f"{type(self).__name__} has no backward(y_grad)")
 
 # %% ../nbs/04_backprop.ipynb #relu-layer
 class ReLU(Layer):
@@ -263,26 +301,28 @@ class MSE:
 
 # %% ../nbs/04_backprop.ipynb #model-code
 class Model:
-    "Layers in a row and a loss: `model(x, target)` is the loss, `model.backward()` leaves the gradients in `model.grads`."
+    "Layers and loss: `model(x, target)` is the loss, `model.backward()` sets `model.grads`."
     def __init__(
         self,
         layers: list[Layer], # From input to output
         loss: MSE, # Called with the output and the target
     ): self.layers, self.loss, self.grads = layers, loss, []
     @property
-    def params(self) -> list[Tensor]: return [p for layer in self.layers for p in layer.params]
+    def params(self) -> list[Tensor]:
+        return [p for layer in self.layers for p in layer.params]
     def __call__(self, x: Tensor, target: Tensor) -> Tensor:
         for layer in self.layers: x = layer(x)
         return self.loss(x, target)
     def backward(
         self,
-        accumulate: bool = False, # Add to the gradients that are there, rather than replace them?
+        accumulate: bool = False, # Add to the gradients there, rather than replace them?
     ) -> None:
         "Gradients of the latest call, in the order of `params`."
         grad = self.loss.backward()
         for layer in reversed(self.layers): grad = layer.backward(grad)
         grads = [g for layer in self.layers for g in layer.grads]
-        self.grads = [a + b for a, b in zip(self.grads, grads)] if accumulate and self.grads else grads
+        if accumulate and self.grads: grads = [a + b for a, b in zip(self.grads, grads)]
+        self.grads = grads
 
 # %% ../nbs/04_backprop.ipynb #forward-backward
 @torch.no_grad()
@@ -290,11 +330,12 @@ def forward_backward(
     x: Tensor, # Inputs, shape `(n, n_in)`
     target: Tensor, # What the model should say, shape `(n,)`
     params: Params, # Weights and biases, with one output
-    rows: int = 1536, # Rows to take at a time: few enough that what is computed of them stays in the cache
+    rows: int = 1536, # Rows to take at a time: few enough that their values stay in the cache
 ) -> tuple[Tensor, Params]: # Loss, shape `()`, and the gradient of each parameter
-    "Mean squared error of the two-layer model and its gradients, in a few megabytes whatever the number of rows."
+    "MSE of the two-layer model and its gradients, in a few megabytes for any number of rows."
     if len(x) == 0: raise ValueError("x has no rows: a mean over none is not a number")
-    mse(forward(x.to('meta'), Params(*(p.to('meta') for p in params))), target.to('meta'))   # shapes and types only
+    meta = Params(*(p.to('meta') for p in params))   # shapes and types only
+    mse(forward(x.to('meta'), meta), target.to('meta'))
     w1, b1, w2, b2 = params
     loss, w1_grad = w2.new_zeros(()), w1.new_zeros(w1.shape[::-1])   # transposed
     b1_grad, w2_grad, b2_grad = (torch.zeros_like(p) for p in (b1, w2, b2))

@@ -27,11 +27,16 @@ def log_softmax(
 # %% ../nbs/05_train.ipynb #check-target
 def _check_target(logits: Tensor, target: Tensor, name: str = 'target') -> None:
     "Refuse targets that are not one class number, 0 to k - 1, for each row of logits."
-    if logits.ndim != 2 or len(logits) == 0: raise ValueError(f"logits has shape {tuple(logits.shape)}: it must be (n, k), with n at least 1")
-    if target.shape != logits.shape[:1] or target.dtype != torch.int64:
-        raise ValueError(f"{name} is {tuple(target.shape)}, {target.dtype}: it must be ({len(logits)},), torch.int64, a class for each row of logits")
-    if target.min() < 0 or target.max() >= logits.shape[1]:
-        raise ValueError(f"{name} runs from {target.min()} to {target.max()}: for {logits.shape[1]} logits it must be 0 to {logits.shape[1] - 1}")
+    if logits.ndim != 2 or len(logits) == 0:
+        raise ValueError(f"logits has shape {tuple(logits.shape)}: "
+                         "it must be (n, k), with n at least 1")
+    n, k = logits.shape
+    if target.shape != (n,) or target.dtype != torch.int64:
+        raise ValueError(f"{name} is {tuple(target.shape)}, {target.dtype}: it must be "
+                         f"({n},), torch.int64, a class for each row of logits")
+    if target.min() < 0 or target.max() >= k:
+        raise ValueError(f"{name} runs from {target.min()} to {target.max()}: "
+                         f"for {k} logits it must be 0 to {k - 1}")
 
 # %% ../nbs/05_train.ipynb #cross-entropy-code
 def cross_entropy(
@@ -61,7 +66,8 @@ def _loss_and_grads(x: Tensor, target: Tensor, params: Params) -> tuple[Tensor, 
     l2 = relu(l1)
     log_p = log_softmax(linear(l2, w2, b2))
     columns = target[:, None]
-    logits_grad = log_p.exp().scatter_add_(1, columns, torch.full_like(log_p[:, :1], -1)).div_(len(x))
+    minus_one = torch.full_like(log_p[:, :1], -1)
+    logits_grad = log_p.exp().scatter_add_(1, columns, minus_one).div_(len(x))
     l2_grad, w2_grad, b2_grad = linear_grad(l2, w2, logits_grad)
     _, w1_grad, b1_grad = linear_grad(x, w1, relu_grad(l1, l2_grad), input_grad=False)
     return -log_p.gather(1, columns).mean(), Params(w1_grad, b1_grad, w2_grad, b2_grad)
@@ -83,9 +89,11 @@ class SGD:
         self,
         params: Params, # What to train
         lr: float, # Learning rate
-        momentum: float = 0., # Share of the last step's velocity that is kept, from 0 to below 1
+        momentum: float = 0., # Share of the last velocity that is kept, from 0 to below 1
     ):
-        if not (lr > 0 and 0 <= momentum < 1): raise ValueError(f"lr is {lr} and momentum {momentum}: they must be above 0, and from 0 to below 1")
+        if not (lr > 0 and 0 <= momentum < 1):
+            raise ValueError(f"lr is {lr} and momentum {momentum}: "
+                             "they must be above 0, and from 0 to below 1")
         self.params, self.lr, self.momentum = params, lr, momentum
         self.velocity = [torch.zeros_like(p) for p in params]
     def step(
@@ -98,7 +106,9 @@ class SGD:
             p.sub_(g, alpha=self.lr)
 
 # %% ../nbs/05_train.ipynb #batches
-def _batches(n: int, size: int, generator: torch.Generator, device: torch.device) -> Iterator[Tensor]:
+def _batches(
+    n: int, size: int, generator: torch.Generator, device: torch.device
+) -> Iterator[Tensor]:
     "Indices of the batches of one epoch, in a fresh order; the last batch may be shorter."
     yield from torch.randperm(n, generator=generator).to(device).split(size)
 
