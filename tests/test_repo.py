@@ -42,8 +42,7 @@ LESSONS = sorted(ROOT.glob('nbs/0*.ipynb'))
 @pytest.mark.parametrize('path', LESSONS, ids=lambda p: p.stem)
 def test_colab(path):
     cell = next(c for c in read_nb(path).cells if c.id == 'colab')
-    assert f"git clone -q --depth 1 {get_config().git_url}
-" in cell.source, 'the address is that of settings.ini'
+    assert f"git clone -q --depth 1 {get_config().git_url}\n" in cell.source, 'the address is that of settings.ini'
 
 
 def test_reference():
