@@ -330,7 +330,7 @@ def forward_backward(
     x: Tensor, # Inputs, shape `(n, n_in)`
     target: Tensor, # What the model should say, shape `(n,)`
     params: Params, # Weights and biases, with one output
-    rows: int = 1536, # Rows to take at a time: few enough that their values stay in the cache
+    rows: int = 2048, # Rows to take at a time: few enough that their values stay in the cache
 ) -> tuple[Tensor, Params]: # Loss, shape `()`, and the gradient of each parameter
     "MSE of the two-layer model and its gradients, in a few megabytes for any number of rows."
     if len(x) == 0: raise ValueError("x has no rows: a mean over none is not a number")
