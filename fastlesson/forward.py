@@ -19,8 +19,10 @@ def linear(
     "A linear layer: `x @ w + b`."
     one_dtype = x.dtype == w.dtype == b.dtype and x.is_floating_point()
     if x.ndim != 2 or w.ndim != 2 or b.shape != w.shape[1:] or not one_dtype:
-        given = ', '.join(f"{name} is {tuple(t.shape)}, {t.dtype}" for name, t in dict(x=x, w=w, b=b).items())
-        raise ValueError(f"{given}: they must be (n, n_in), (n_in, n_out) and (n_out,), of one floating dtype")
+        tensors = dict(x=x, w=w, b=b)
+        given = ', '.join(f"{k} is {tuple(t.shape)}, {t.dtype}" for k, t in tensors.items())
+        raise ValueError(f"{given}: they must be (n, n_in), (n_in, n_out) and (n_out,), "
+                         "of one floating dtype")
     return x @ w + b
 
 # %% ../nbs/02_forward.ipynb #relu
@@ -53,7 +55,9 @@ def mse(
 ) -> Tensor: # The loss, shape `()`
     "Mean of the squared differences between output and target."
     if target.ndim != 1 or output.shape != (len(target), 1) or not output.is_floating_point():
-        raise ValueError(f"output is {tuple(output.shape)}, {output.dtype}, and target is {tuple(target.shape)}: "
+        raise ValueError(f"output is {tuple(output.shape)}, {output.dtype}, "
+                         f"and target is {tuple(target.shape)}: "
                          "they must be (n, 1), floating, and (n,); "
-                         "target.squeeze(-1) drops a last dimension of 1, output[:, None] adds one")
+                         "target.squeeze(-1) drops a last dimension of 1, "
+                         "output[:, None] adds one")
     return (output.squeeze(-1) - target).pow(2).mean()

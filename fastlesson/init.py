@@ -19,11 +19,13 @@ from .forward import Params, relu
 
 # %% ../nbs/03_init.ipynb #number
 def _number(**values: float) -> None:
-    "Refuses sizes (`n_...`) that are not whole numbers from 1, and other values that are not finite numbers."
+    "Refuses sizes (`n_...`) not whole or below 1, and other values that are not finite."
     for name, v in values.items():
         size = name.startswith('n_')
-        if isinstance(v, bool) or not isinstance(v, int if size else (int, float)) or not (v >= 1 if size else math.isfinite(v)):
-            raise ValueError(f"{name} is {v!r}: it must be a {'whole number, 1 or more' if size else 'finite number'}")
+        right_type = isinstance(v, int if size else (int, float)) and not isinstance(v, bool)
+        if not right_type or not (v >= 1 if size else math.isfinite(v)):
+            wanted = 'whole number, 1 or more' if size else 'finite number'
+            raise ValueError(f"{name} is {v!r}: it must be a {wanted}")
 
 # %% ../nbs/03_init.ipynb #lecun-std
 def lecun_std(
@@ -52,20 +54,22 @@ def he_std(
     return math.sqrt(2 / ((1 + a**2) * n_in))
 
 # %% ../nbs/03_init.ipynb #activations
-ACTIVATIONS = {'linear': lambda x: x, 'relu': relu, 'leaky_relu': F.leaky_relu, 'tanh': torch.tanh, 'gelu': F.gelu, 'silu': F.silu}
+ACTIVATIONS = {'linear': lambda x: x, 'relu': relu, 'leaky_relu': F.leaky_relu,
+               'tanh': torch.tanh, 'gelu': F.gelu, 'silu': F.silu}
 
 def _activation(activation: str | Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     "The function of that name; a function is taken as it is."
     if callable(activation): return activation
     if activation not in ACTIVATIONS:
-        raise ValueError(f"activation is {activation!r}: it can be a function, or one of {', '.join(ACTIVATIONS)}")
+        raise ValueError(f"activation is {activation!r}: it can be a function, "
+                         f"or one of {', '.join(ACTIVATIONS)}")
     return ACTIVATIONS[activation]
 
 # %% ../nbs/03_init.ipynb #gain
 def gain(
-    activation: str | Callable[[Tensor], Tensor], # A name from `ACTIVATIONS`, or a function of a tensor
+    activation: str | Callable[[Tensor], Tensor], # A name from `ACTIVATIONS`, or a function
 ) -> float: # What to multiply `1 / sqrt(n_in)` by
-    "The factor that makes up for an activation, so that layer after layer keeps the second moment."
+    "The factor that makes up for an activation, so that layers keep the second moment."
     z = (torch.arange(24_000, dtype=torch.float64) + .5) * .001 - 12
     density = torch.exp(-z**2 / 2) * (.001 / math.sqrt(2 * math.pi))
     return (_activation(activation)(z)**2 * density).sum().item()**-.5
@@ -75,20 +79,27 @@ def init_params(
     n_in: int, # Inputs of the model
     n_hidden: int, # Hidden units
     n_out: int, # Outputs
-    gains: tuple[float, float] = (math.sqrt(2), 1.), # Each layer's weights have the standard deviation `gain / sqrt(its inputs)`
+    gains: tuple[float, float] = (math.sqrt(2), 1.), # Weights have std `gain / sqrt(inputs)`
     *,
-    generator: torch.Generator | None = None, # Where the random numbers come from, torch's own by default
-    device: torch.device | str | None = None, # Where the tensors go, `default_device()` by default
+    generator: torch.Generator | None = None, # Draws the numbers, torch's own by default
+    device: torch.device | str | None = None, # Of the tensors, by default `default_device()`
     dtype: torch.dtype = torch.float32, # Any floating dtype
 ) -> Params: # Normal weights, zero biases
     "Draw the parameters of the two-layer model."
-    if not dtype.is_floating_point: raise ValueError(f"dtype is {dtype}: it must be a floating one, such as torch.float32")
-    if len(gains) != 2: raise ValueError(f"gains is {gains!r}: it must be two numbers, one for each layer")
-    _number(n_in=n_in, n_hidden=n_hidden, n_out=n_out, **{'gains[0]': gains[0], 'gains[1]': gains[1]})
+    if not dtype.is_floating_point:
+        raise ValueError(f"dtype is {dtype}: "
+                         "it must be a floating one, such as torch.float32")
+    if len(gains) != 2:
+        raise ValueError(f"gains is {gains!r}: it must be two numbers, one for each layer")
+    _number(n_in=n_in, n_hidden=n_hidden, n_out=n_out,
+            **{'gains[0]': gains[0], 'gains[1]': gains[1]})
     device = default_device() if device is None else device
-    source = device if generator is None else generator.device   # a generator draws on its own device
-    w1, w2 = (torch.randn(n, m, generator=generator, device=source, dtype=dtype).to(device) * (gain / math.sqrt(n))
-              for n, m, gain in ((n_in, n_hidden, gains[0]), (n_hidden, n_out, gains[1])))
+    # a generator draws on its own device
+    source = device if generator is None else generator.device
+    def draw(n, m, gain):
+        w = torch.randn(n, m, generator=generator, device=source, dtype=dtype)
+        return w.to(device) * (gain / math.sqrt(n))
+    w1, w2 = draw(n_in, n_hidden, gains[0]), draw(n_hidden, n_out, gains[1])
     return Params(w1, w1.new_zeros(n_hidden), w2, w2.new_zeros(n_out))
 
 # %% ../nbs/03_init.ipynb #monte-carlo
@@ -100,18 +111,21 @@ def monte_carlo(
     gains: tuple[float, float] = (math.sqrt(2), 1.), # As in `init_params`
     n_draws: int = 2000, # How many models to draw
     *,
-    generator: torch.Generator | None = None, # Where the random numbers come from, torch's own by default
-) -> tuple[Tensor, Tensor]: # Mean and standard deviation of each model's output over `x`, both of shape `(n_draws,)`
-    "The distribution of the output's mean and standard deviation over freshly drawn two-layer models."
+    generator: torch.Generator | None = None, # Draws the numbers, torch's own by default
+) -> tuple[Tensor, Tensor]: # Each model's mean and std over `x`, both of shape `(n_draws,)`
+    "How the output's mean and standard deviation spread over freshly drawn two-layer models."
     _number(n_draws=n_draws, n_hidden=n_hidden)
     if x.ndim != 2 or not x.numel() or not x.is_floating_point():
-        raise ValueError(f"x is {tuple(x.shape)}, {x.dtype}: it must be (n, n_in), not empty, of a floating dtype")
+        raise ValueError(f"x is {tuple(x.shape)}, {x.dtype}: "
+                         "it must be (n, n_in), not empty, of a floating dtype")
     means, stds, wide = [], [], max(1, 2000 // n_hidden)
     for start in range(0, n_draws, wide):
-        draws = [init_params(x.shape[1], n_hidden, n_out, gains, generator=generator, device=x.device, dtype=x.dtype)
+        draws = [init_params(x.shape[1], n_hidden, n_out, gains,
+                             generator=generator, device=x.device, dtype=x.dtype)
                  for _ in range(min(wide, n_draws - start))]
         w1, w2 = torch.cat([p.w1 for p in draws], 1), torch.stack([p.w2 for p in draws])
-        hidden = ((rows @ w1).relu_().unflatten(1, (len(draws), n_hidden)).transpose(0, 1) for rows in x.split(1024))
+        hidden = ((rows @ w1).relu_().unflatten(1, (len(draws), n_hidden)).transpose(0, 1)
+                  for rows in x.split(1024))
         output = torch.cat([h @ w2 for h in hidden], 1)   # (draws, n, n_out)
         means.append(output.mean((1, 2)))
         stds.append(output.std((1, 2), correction=0))
@@ -128,22 +142,26 @@ class LayerStats(NamedTuple):
 def layer_stats(
     x: Tensor, # Inputs, shape `(n, n_in)`
     weights: Sequence[Tensor], # A weight for each layer, of matching shapes, `(n_in, n_out)`
-    activation: str | Callable[[Tensor], Tensor] = 'relu', # What stands behind every layer: a name from `ACTIVATIONS`, or a function
+    activation: str | Callable[[Tensor], Tensor] = 'relu', # Behind every layer, as in `gain`
     *,
-    generator: torch.Generator | None = None, # For the gradient that arrives at the last output, normal with standard deviation 1
+    generator: torch.Generator | None = None, # For the last output's gradient, normal, std 1
 ) -> LayerStats: # In `float64`, on the CPU
-    "How large a signal and its gradient are, layer by layer, in a stack of layers without bias."
+    "How large signal and gradient are, layer by layer, in a stack of layers without bias."
     f, outputs = _activation(activation), []
     for i, w in enumerate(weights):
         if w.dtype != x.dtype or w.device != x.device:
-            raise ValueError(f"weights[{i}] is {w.dtype} on {w.device}, and x is {x.dtype} on {x.device}: they must agree")
-    if not len(weights): raise ValueError("weights is empty: it must have a weight for each layer")
+            raise ValueError(f"weights[{i}] is {w.dtype} on {w.device}, "
+                             f"and x is {x.dtype} on {x.device}: they must agree")
+    if not len(weights):
+        raise ValueError("weights is empty: it must have a weight for each layer")
     with torch.enable_grad():
         h = x.detach().requires_grad_()
         for w in weights: outputs.append(h := f(h @ w))
         source = h.device if generator is None else generator.device
-        grad = torch.randn(h.shape, generator=generator, device=source, dtype=h.dtype).to(h.device)
-        grads = torch.autograd.grad(h, outputs, grad)
-    def measured(tensors, statistic): return torch.stack([statistic(t.detach().cpu().double()) for t in tensors])
+        grad = torch.randn(h.shape, generator=generator, device=source, dtype=h.dtype)
+        grads = torch.autograd.grad(h, outputs, grad.to(h.device))
+    def measured(tensors, statistic):
+        return torch.stack([statistic(t.detach().cpu().double()) for t in tensors])
     def std(t): return t.std(correction=0)
-    return LayerStats(measured(outputs, torch.mean), measured(outputs, std), measured(grads, std))
+    return LayerStats(measured(outputs, torch.mean), measured(outputs, std),
+                      measured(grads, std))

@@ -184,7 +184,7 @@ def offline(
         text = to_markdown(page['nb'], out/f"{Path(page['output-file']).stem}_files")
         text = re.sub(r'\]\((\w+\.ipynb)', lambda m: '](' + html_of.get(m[1], m[1]), text)
         variables = {
-            'pagetitle': escape(page['title']), 'description': escape(page.get('description', '')),
+            'pagetitle': escape(page['title']), 'description': escape(page.get('description', '').replace('`', '')),
             'site': cfg.title, 'repo': cfg.git_url, 'sidebar': _sidebar(pages, page),
             'edit': f"{cfg.git_url}/edit/{cfg.branch}/nbs/{page['name']}",
             'before': _link(before, before='← ') if before else '', 'after': _link(after, after=' →') if after else ''}
