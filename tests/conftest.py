@@ -1,4 +1,7 @@
 "What the tests run on: the data sets at hand, the device, the browser."
+import os
+import shutil
+
 import pytest
 import torch
 
@@ -25,3 +28,16 @@ def pytest_generate_tests(metafunc):
 def pytest_terminal_summary(terminalreporter, config):
     missing = '' if 'mnist' in config.datasets else ' (MNIST could not be fetched; FASTLESSON_DATA can name a folder that has it)'
     terminalreporter.write_line(f"device: {config.device} · data: {', '.join(config.datasets)}{missing} · torch {torch.__version__}")
+
+
+@pytest.fixture(scope='module')   # not the session: its event loop would be in the way of the notebooks
+def browser():
+    from playwright.sync_api import sync_playwright   # a machine that only runs notebooks needs none
+    path = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
+    if not path:
+        missing = 'no Chromium on the path (Debian: apt install chromium)'
+        (pytest.fail if os.environ.get('CI') else pytest.skip)(missing)
+    with sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=path, args=['--no-sandbox', '--disable-gpu'])
+        yield browser
+        browser.close()

@@ -1,14 +1,11 @@
 "The figures to touch, operated by mouse and by keyboard in a real browser; their numbers against torch's."
 import json
 import math
-import os
 import re
-import shutil
 
 import pytest
 import torch
 import torch.nn.functional as F
-from playwright.sync_api import sync_playwright
 from torch.testing import assert_close
 
 from fastlesson.figures import backward_pass, init_explorer, matmul_stepper, training_view
@@ -20,18 +17,6 @@ A, B = torch.tensor([[1., 2., 3.], [4., 5., 6.]]), torch.tensor([[7., 10.], [8.,
 # Both sides compute in float64 and add in another order. Sums here are of at most some hundred terms, a few layers deep:
 # about 1e-13 of the terms' size, and cancellation may cost a few digits more.
 CLOSE = dict(rtol=1e-9, atol=1e-12)
-
-
-@pytest.fixture(scope='module')
-def browser():
-    path = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
-    if not path:
-        missing = 'no Chromium on the path (Debian: apt install chromium)'
-        (pytest.fail if os.environ.get('CI') else pytest.skip)(missing)
-    with sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=path, args=['--no-sandbox', '--disable-gpu'])
-        yield browser
-        browser.close()
 
 
 def html(*figures, ink='#24292f', paper='#fff'):

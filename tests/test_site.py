@@ -1,7 +1,6 @@
 "The built site in a real browser, wide and narrow: nothing missing, nothing foreign, nothing broken."
 import functools
 import gzip
-import os
 import shutil
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -10,7 +9,6 @@ from urllib.parse import urldefrag, urljoin
 import pytest
 from nbdev.config import get_config
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
 
 from fastlesson import site
 
@@ -34,18 +32,6 @@ def home(request, tmp_path_factory):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f'http://127.0.0.1:{server.server_port}/'
     server.shutdown()
-
-
-@pytest.fixture(scope='module')
-def browser():
-    path = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
-    if not path:
-        missing = 'no Chromium on the path (Debian: apt install chromium)'
-        (pytest.fail if os.environ.get('CI') else pytest.skip)(missing)
-    with sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=path, args=['--no-sandbox', '--disable-gpu'])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(params=[1280, 390])
