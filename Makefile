@@ -2,7 +2,7 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: docs serve quarto test test-gpu bench notebooks mutants clean
+.PHONY: docs serve quarto test test-gpu bench bench-gpu notebooks mutants clean
 
 docs: .venv/ready            ## build the site into _docs
 	nbdev_export
@@ -18,10 +18,13 @@ test: .venv/ready            ## run every notebook as a test, then tests/
 	pytest
 
 test-gpu: .venv/ready        ## the same on a CUDA device, with the cells and tests that need one
-	FASTLESSON_DEVICE=cuda pytest --cuda tests/test_notebooks.py tests/test_devices.py
+	FASTLESSON_DEVICE=cuda pytest --cuda tests/test_notebooks.py tests/test_devices.py tests/test_triton.py
 
 bench: .venv/ready           ## measure this machine
 	fastlesson-bench
+
+bench-gpu: .venv/ready       ## measure its CUDA device
+	FASTLESSON_DEVICE=cuda fastlesson-bench
 
 notebooks: .venv/ready       ## export, run every notebook, store its outputs, clean, write README.md
 	nbdev_export

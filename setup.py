@@ -22,6 +22,7 @@ setup(
     package_data={'fastlesson': ['*.gz', '*.js', '*.css']},
     python_requires='>=' + cfg['min_python'],
     install_requires=cfg['requirements'].split(),
-    extras_require={'dev': cfg['dev_requirements'].split()},
+    extras_require={'limit': cfg['limit_requirements'].split(),
+                    'dev': cfg['limit_requirements'].split() + cfg['dev_requirements'].split()},
     entry_points={'nbdev': [f"{cfg['lib_name']}={cfg['lib_name']}._modidx:d"], 'console_scripts': cfg['console_scripts'].split()},
 )

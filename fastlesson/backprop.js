@@ -66,11 +66,13 @@ bring('backprop', (root, {values}) => {   // values: x[0], x[1], the nine parame
       colour: back > 0 ? 'orange' : 'blue', lit: back > 0 ? steps[back - 1].map(p => p.of) : t ? [FORWARD[t - 1]] : []}
   }
 
+  const first = {...values}, round = value => +value.toPrecision(4)
   const live = speaker(), graph = div(''), products = div('products')
   const steps = player(root, count, draw, live)
   const fields = {}, cells = {}
   const rows = Object.keys(values).map(name => {
-    fields[name] = field(name, +values[name].toPrecision(6), value => { values[name] = value; draw() })
+    fields[name] = field(name, round(values[name]), value => { values[name] = value; draw() })
+    fields[name].style.width = '4.6em'
     cells[name] = [h('span', {class: 'orange'}), h('span')]
     return [h('span', {class: 'mono'}, name), fields[name], ...cells[name]]
   })
@@ -95,12 +97,14 @@ bring('backprop', (root, {values}) => {   // values: x[0], x[1], the nine parame
   function productTable(now) {
     if (!now.length) return []
     const both = now.filter(p => p.sum != p.down).map(p => [`${p.of} in all`, '', '', ['orange', number(p.sum)]])
-    return [table(['gradient of', 'upstream', '× local', '= passed on'], [...now.map(p => [p.of, ['orange', number(p.upstream)],
-      ['blue', (p.localName && p.localName + ' = ') + number(p.local)], ['orange', number(p.down)]]), ...both])]
+    const products = table(['gradient of', 'upstream', '× local', '= passed on'], [...now.map(p => [p.of, ['orange', number(p.upstream)],
+      ['blue', (p.localName && p.localName + ' = ') + number(p.local)], ['orange', number(p.down)]]), ...both])
+    for (const cell of products.querySelectorAll('td')) cell.style.whiteSpace = 'nowrap'
+    return [products]
   }
   function sentence(t, v, now) {
-    const n = name => number(v[name])
-    const linear = (...pairs) => pairs.map(([a, b]) => `${n(a)} × ${n(b)}`).join(' + ')
+    const n = name => number(v[name]), factor = name => v[name] < 0 ? `(${n(name)})` : n(name)   // one behind a sign
+    const linear = (...pairs) => pairs.map(([a, b], i) => `${i ? factor(a) : n(a)} × ${factor(b)}`).join(' + ')
     if (!t) return `Step forward to compute the loss. With these weights it will be ${n('loss')}.`
     if (now.length) {
       const several = now.length > 1
@@ -109,9 +113,9 @@ bring('backprop', (root, {values}) => {   // values: x[0], x[1], the nine parame
     }
     const name = FORWARD[t - 1], [layer, j] = name.split(/[[\]]/)
     return `Forwards: ${name} = ` + {
-      l1: () => `${linear(['x[0]', `w1[0, ${j}]`], ['x[1]', `w1[1, ${j}]`])} + ${n(`b1[${j}]`)}`, l2: () => `max(0, ${n(`l1[${j}]`)})`,
-      output: () => `${linear(['l2[0]', 'w2[0]'], ['l2[1]', 'w2[1]'])} + ${n('b2')}`,
-      loss: () => `(${n('output')} − ${n('target')})²`}[layer]() + ` = ${n(name)}.`
+      l1: () => `${linear(['x[0]', `w1[0, ${j}]`], ['x[1]', `w1[1, ${j}]`])} + ${factor(`b1[${j}]`)}`, l2: () => `max(0, ${n(`l1[${j}]`)})`,
+      output: () => `${linear(['l2[0]', 'w2[0]'], ['l2[1]', 'w2[1]'])} + ${factor('b2')}`,
+      loss: () => `(${n('output')} − ${factor('target')})²`}[layer]() + ` = ${n(name)}.`
   }
 
   function draw() {
@@ -128,16 +132,22 @@ bring('backprop', (root, {values}) => {   // values: x[0], x[1], the nine parame
     const {gradients, all} = compute()
     for (const name of PARAMETERS) {
       values[name] -= RATE * gradients[name]
-      fields[name].value = +values[name].toPrecision(6)
+      fields[name].value = round(values[name])
     }
     draw()
     live.set(`Every parameter moved by −${RATE} times its gradient: the loss went from ${number(all.loss)} to ${number(loss())}.`)
   }
 
+  function firstValues() {
+    for (const name in first) fields[name].value = round(values[name] = first[name])
+    draw()
+  }
+
   return {
     draw, go: steps.go,
     view: [steps.element, live.element, div('sides', div('', graph, scrolling('The products of this step', products)),
-      div('', scrolling('The numbers', table(['name', 'value', 'gradient', 'by difference'], rows)), button('Move downhill', downhill),
+      div('', scrolling('The numbers', table(['name', 'value', 'gradient', 'by difference'], rows)),
+        div('row', button('Move downhill', downhill), button('First values', firstValues)),
         hint(`Blue: values, forwards. Orange: gradients, backwards. Every value in this table can be changed. By difference: the loss with ` +
           `this parameter ${MOVE} higher, less the loss with it ${MOVE} lower, over ${2 * MOVE}.`)))],
     get state() { return {step: steps.step, values, ...compute()} }}

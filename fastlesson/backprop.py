@@ -38,7 +38,7 @@ def mse_grad(
 # %% ../nbs/04_backprop.ipynb #relu-grad
 def relu_grad(
     x: Tensor, # What went into the ReLU, of any shape
-    y_grad: Tensor, # Gradient of the loss with respect to what came out, of the same shape
+    y_grad: Tensor, # Gradient of the loss with respect to what came out, same shape
 ) -> Tensor: # Gradient with respect to `x`, of the same shape
     "Gradient of a ReLU: `y_grad` where `x` is positive, else 0 (at 0 too)."
     _check_shape('y_grad', y_grad, x.shape, "that of x")
@@ -50,17 +50,17 @@ def linear_grad(
     w: Tensor, # Weight, shape `(d, h)`
     y_grad: Tensor, # Gradient of the loss with respect to the output, shape `(n, h)`
     input_grad: bool = True, # Is the gradient of `x` wanted?
-) -> tuple[Tensor | None, Tensor, Tensor]: # Gradients of `x`, `w` and bias, shaped as these
+) -> tuple[Tensor | None, Tensor, Tensor]: # Gradients of `x`, `w` and bias
     "Gradients of a linear layer, given the gradient of its output."
     _check_shape('y_grad', y_grad, (len(x), w.shape[1]),
                  "a row for each of x and a column for each of w")
     return y_grad @ w.T if input_grad else None, x.T @ y_grad, y_grad.sum(0)
 
 # %% ../nbs/04_backprop.ipynb #slopes
-EPS = torch.finfo(torch.float64).eps # 2.2e-16, relative distance of neighbouring float64s
+EPS = torch.finfo(torch.float64).eps # 2.2e-16, relative distance of two float64s
 
 def _slopes(fn, inputs, which, entry, step, out_grad) -> list[float]:
-    "Slopes of `(fn * out_grad).sum()` over four half steps around one entry of one input."
+    "Slopes of `(fn * out_grad).sum()` over four half steps around one entry."
     values = []
     for shift in (-1, -.5, 0, .5, 1):
         moved = inputs[which].clone()
@@ -71,7 +71,7 @@ def _slopes(fn, inputs, which, entry, step, out_grad) -> list[float]:
 
 # %% ../nbs/04_backprop.ipynb #numeric-grad
 def _numeric_grad(fn, inputs, which, entries, out_grad) -> tuple[Tensor, Tensor]:
-    "Derivatives by central differences, NaN at a kink, and what rounding may do to each."
+    "Derivatives by central differences, NaN at a kink; what rounding may do to each."
     x, slopes, noises = inputs[which], [], []
     size = (fn(*inputs) * out_grad).abs().sum().item()
     scale = x.abs().mean().item() or 1.
@@ -91,15 +91,16 @@ def _numeric_grad(fn, inputs, which, entries, out_grad) -> tuple[Tensor, Tensor]
 def _suspects(
     g, right, right_ones, entries, which, inputs, names, out_grad
 ) -> Iterator[tuple[str, Tensor, Tensor]]:
-    "What a gradient looks like, and two tensors that are equal if that mistake was made."
+    "What a gradient looks like, and two tensors that are equal if it is that mistake."
     def at(t): return t.flatten()[entries]
     yield "the sign is wrong", at(g), -right
     yield "the upstream gradient is missing: multiply by out_grad", at(g), right_ones
-    if g.ndim == 2 and g.shape[0] == g.shape[1]: yield "it is transposed", at(g.T), right
+    if g.ndim == 2 and g.shape == g.T.shape: yield "it is transposed", at(g.T), right
     for axis in range(out_grad.ndim):
         total = out_grad.sum(axis)
         if total.shape == g.shape:
-            yield f"out_grad is summed over axis {axis}, the wrong one", at(g), at(total)
+            look = f"out_grad is summed over axis {axis}, the wrong one"
+            yield look, at(g), at(total)
     for name, other in zip(names, inputs):
         if torch.is_tensor(other) and other.shape == g.shape:
             yield f"there is an extra factor of {name}", at(g), right * at(other)
@@ -108,7 +109,8 @@ def _suspects(
     why = _explain(factor, inputs, names)
     yield f"it is {factor:.4g} times what it should be{why}", at(g), factor * right
     on = right != 0
-    yield "it is right where it should not be zero: a mask is missing", at(g)[on], right[on]
+    look = "it is right where it should not be zero: a mask is missing"
+    yield look, at(g)[on], right[on]
     on = at(g) != 0
     yield "it is right where it is not zero: something is cut off", at(g)[on], right[on]
 
@@ -119,8 +121,9 @@ def _explain(factor, inputs, names) -> str:
     for name, x in zip(names, inputs):
         for axis, length in enumerate(x.shape if torch.is_tensor(x) else ()):
             what = f"the length of axis {axis} of {name}"
-            if length > 2 and near(length): return f", {what}: a sum for a mean?"
-            if length > 2 and near(1/length): return f", one over {what}: a mean for a sum?"
+            if length < 3: continue
+            if near(length): return f", {what}: a sum for a mean?"
+            if near(1/length): return f", one over {what}: a mean for a sum?"
     if near(.5): return ": the 2 of a square is missing?"
     if near(2): return ": something is counted twice?"
     return ''
@@ -147,7 +150,7 @@ class Finding(NamedTuple):
 
 # %% ../nbs/04_backprop.ipynb #judge
 def _judge(g, fn, which, inputs, names, out_grad, entries) -> Finding:
-    "Compare one gradient with differences: the entry furthest off, and what it looks like."
+    "Compare a gradient with differences: the entry furthest off, what it looks like."
     name, x = names[which], inputs[which]
     right, noise = _numeric_grad(fn, inputs, which, entries, out_grad)
     smooth = ~right.isnan()
@@ -155,22 +158,27 @@ def _judge(g, fn, which, inputs, names, out_grad, entries) -> Finding:
     n_kinks = (~smooth).sum().item()
     kinks = f"; {n_kinks} on a kink not judged" if n_kinks else ''
     if len(right) == 0:
-        return Finding(name, False, f"can't be judged, all {n_kinks} entries are on a kink: "
-                                    "take random inputs")
+        text = (f"can't be judged, all {n_kinks} entries are on a kink: "
+                "take random inputs")
+        return Finding(name, False, text)
     eps, g = torch.finfo(g.dtype).eps, g.detach().double().cpu()
     error = (g.flatten()[entries] - right).abs()
     rounding = noise * (1 + eps / EPS**(2/3))   # in float64, and in the type of g
     allowed = eps**.5 * right.abs().max() + rounding
     off = ~(error <= allowed)   # true for a NaN too
     if not off.any():
-        return Finding(name, True, f"right in {len(right)} of {x.numel()} entries{kinks}")
+        text = f"right in {len(right)} of {x.numel()} entries{kinks}"
+        return Finding(name, True, text)
     worst = error.nan_to_num(math.inf).argmax().item()
     entry = tuple(i.item() for i in torch.unravel_index(entries[worst], x.shape))
-    text = (f"WRONG in {off.sum()} of {len(right)} entries{kinks}. {name}{list(entry) or ''} "
-            f"is {g.flatten()[entries[worst]]:.4g} and should be {right[worst]:.4g}")
+    text = (f"WRONG in {off.sum()} of {len(right)} entries{kinks}. "
+            f"{name}{list(entry) or ''} is {g.flatten()[entries[worst]]:.4g} "
+            f"and should be {right[worst]:.4g}")
     ones, _ = _numeric_grad(fn, inputs, which, entries, torch.ones_like(out_grad))
-    for look, a, b in _suspects(g, right, ones, entries, which, inputs, names, out_grad):
-        if len(a) and ((a - b).abs() <= 10 * (eps**.5 * b.abs().max() + noise.max())).all():
+    looks = _suspects(g, right, ones, entries, which, inputs, names, out_grad)
+    for look, a, b in looks:
+        if len(a) == 0: continue
+        if (a - b).abs().max() <= 10 * (eps**.5 * b.abs().max() + noise.max()):
             return Finding(name, False, f"{text}: {look}", entry)
     return Finding(name, False, text, entry)
 
@@ -205,7 +213,8 @@ class GradReport(NamedTuple):
     findings: list[Finding] # One for each argument, and one for each other fault
     @property
     def ok(self) -> bool: return all(f.ok for f in self.findings)
-    def __str__(self) -> str: return '\n'.join(f'{f.name:8} {f.text}' for f in self.findings)
+    def __str__(self) -> str:
+        return '\n'.join(f'{f.name:8} {f.text}' for f in self.findings)
     __repr__ = __str__
 
 # %% ../nbs/04_backprop.ipynb #names
@@ -228,17 +237,18 @@ def _reference(name, x):
 # %% ../nbs/04_backprop.ipynb #check-grads-code
 def check_grads(
     fn: Callable[..., Tensor], # The function, `fn(*inputs)`
-    grad_fn: Callable, # `grad_fn(*inputs, out_grad)`: a gradient for each input, or None
+    grad_fn: Callable, # `grad_fn(*inputs, out_grad)`: a gradient for each, or None
     *inputs: Tensor, # Where to check; random numbers, please
-    out_grad: Tensor | None = None, # Upstream gradient, shaped as the output; default random
+    out_grad: Tensor | None = None, # Gradient of the output; default random
     max_entries: int = 200, # Entries to check in each argument
     seed: int = 0, # For the upstream gradient and the choice of entries
 ) -> GradReport: # `.ok`, and what is wrong if it is not
-    "Check gradients by central differences in float64: which entry is off, by what mistake."
+    "Check gradients by differences in float64: which entry is off, by what mistake."
     names, draw = _names(fn, inputs), torch.Generator().manual_seed(seed)
     floats = [x for x in inputs if torch.is_tensor(x) and x.is_floating_point()]
     if not floats:
-        raise TypeError("check_grads needs an input of floats: integers have no gradient")
+        raise TypeError("check_grads needs an input of floats: "
+                        "integers have no gradient")
     reference = [_reference(name, x) for name, x in zip(names, inputs)]
     out = fn(*reference)
     if out_grad is None: out_grad = torch.randn(out.shape, generator=draw)
@@ -251,16 +261,18 @@ def check_grads(
         elif not torch.is_tensor(x) or g.shape != x.shape:
             found = Finding(name, False, _shape_fault(g, x, wide))
         elif g.dtype != x.dtype:
-            found = Finding(name, False, f"has type {g.dtype} and should have {x.dtype}")
+            fault = f"has type {g.dtype} and should have {x.dtype}"
+            found = Finding(name, False, fault)
         else:
-            entries = torch.randperm(x.numel(), generator=draw)[:max_entries].sort().values
+            entries = torch.randperm(x.numel(), generator=draw)[:max_entries]
+            entries = entries.sort().values
             found = _judge(g, fn, i, reference, names, wide, entries)
         findings.append(found)
     return GradReport(findings)
 
 # %% ../nbs/04_backprop.ipynb #layer
 class Layer:
-    "Step of a model: `layer(x)` goes forward, keeps `x`; `layer.backward(y_grad)` goes back."
+    "Step of a model: `layer(x)` goes forward, `layer.backward(y_grad)` back."
     params, grads = (), ()
     def __call__(self, x: Tensor) -> Tensor:
         "The output, shape `(n, n_out)`, for an input of shape `(n, n_in)`."
@@ -288,7 +300,8 @@ class Linear(Layer):
     ): self.params, self.input_grad = [w, b], input_grad
     def forward(self, x): return linear(x, *self.params)
     def backward(self, y_grad):
-        x_grad, *self.grads = linear_grad(self.x, self.params[0], y_grad, self.input_grad)
+        w, _ = self.params
+        x_grad, *self.grads = linear_grad(self.x, w, y_grad, self.input_grad)
         return x_grad
 
 # %% ../nbs/04_backprop.ipynb #mse-layer
@@ -301,7 +314,7 @@ class MSE:
 
 # %% ../nbs/04_backprop.ipynb #model-code
 class Model:
-    "Layers and loss: `model(x, target)` is the loss, `model.backward()` sets `model.grads`."
+    "Layers and a loss: `model(x, target)`, then `model.backward()` for `model.grads`."
     def __init__(
         self,
         layers: list[Layer], # From input to output
@@ -315,7 +328,7 @@ class Model:
         return self.loss(x, target)
     def backward(
         self,
-        accumulate: bool = False, # Add to the gradients there, rather than replace them?
+        accumulate: bool = False, # Add to the gradients that are there?
     ) -> None:
         "Gradients of the latest call, in the order of `params`."
         grad = self.loss.backward()
@@ -330,9 +343,9 @@ def forward_backward(
     x: Tensor, # Inputs, shape `(n, n_in)`
     target: Tensor, # What the model should say, shape `(n,)`
     params: Params, # Weights and biases, with one output
-    rows: int = 2048, # Rows to take at a time: few enough that their values stay in the cache
+    rows: int = 2048, # To take at a time: so few that their values stay in the cache
 ) -> tuple[Tensor, Params]: # Loss, shape `()`, and the gradient of each parameter
-    "MSE of the two-layer model and its gradients, in a few megabytes for any number of rows."
+    "MSE of the two-layer model and its gradients, in a few megabytes."
     if len(x) == 0: raise ValueError("x has no rows: a mean over none is not a number")
     meta = Params(*(p.to('meta') for p in params))   # shapes and types only
     mse(forward(x.to('meta'), meta), target.to('meta'))

@@ -20,9 +20,10 @@ def linear(
     one_dtype = x.dtype == w.dtype == b.dtype and x.is_floating_point()
     if x.ndim != 2 or w.ndim != 2 or b.shape != w.shape[1:] or not one_dtype:
         tensors = dict(x=x, w=w, b=b)
-        given = ', '.join(f"{k} is {tuple(t.shape)}, {t.dtype}" for k, t in tensors.items())
-        raise ValueError(f"{given}: they must be (n, n_in), (n_in, n_out) and (n_out,), "
-                         "of one floating dtype")
+        given = ', '.join(f"{name} is {tuple(t.shape)}, {t.dtype}"
+                          for name, t in tensors.items())
+        raise ValueError(f"{given}: they must be (n, n_in), (n_in, n_out) "
+                         "and (n_out,), of one floating dtype")
     return x @ w + b
 
 # %% ../nbs/02_forward.ipynb #relu
@@ -54,7 +55,8 @@ def mse(
     target: Tensor, # What it should say, shape `(n,)`
 ) -> Tensor: # The loss, shape `()`
     "Mean of the squared differences between output and target."
-    if target.ndim != 1 or output.shape != (len(target), 1) or not output.is_floating_point():
+    shapes_fit = target.ndim == 1 and output.shape == (len(target), 1)
+    if not shapes_fit or not output.is_floating_point():
         raise ValueError(f"output is {tuple(output.shape)}, {output.dtype}, "
                          f"and target is {tuple(target.shape)}: "
                          "they must be (n, 1), floating, and (n,); "

@@ -95,7 +95,7 @@ bring('init', (root, {depth, width, activation, gain}) => {
   function summary() {
     const {signal, gradient, forwards, backwards, scale} = run
     return `${depth} layers of ${width}, ${ACTIVATIONS[activation].title}, ${kind} weights of standard deviation ` +
-      `${number(gain, 3)}/√${width} = ${number(scale, 3)}. Activations after the last layer: ${number(signal[depth - 1].rms, 3)}, ` +
+      `${number(gain, 3)}/√${width} = ${number(scale, 3)}. Signal after the last layer: ${number(signal[depth - 1].rms, 3)}, ` +
       `theory ${number(forwards[depth - 1], 3)}. Gradient at the first: ${number(gradient[0].rms, 3)}, theory ${number(backwards[0], 3)}.`
   }
   function chart() {
@@ -112,17 +112,17 @@ bring('init', (root, {depth, width, activation, gain}) => {
     return svg
   }
   // The values of one layer on an axis of ±3 times their own size: how large they are is in the chart, this is their shape
-  function histogram(layer) {
+  function histogram(layer, width) {
     const values = run.outputs[layer - 1], {mean, std, rms} = run.signal[layer - 1], reach = 3 * rms || 1, counts = Array(BINS).fill(0)
     for (const v of values) { const bin = Math.floor((v / reach + 1) / 2 * BINS); if (bin >= 0 && bin < BINS) counts[bin]++ }
     const zeros = values.reduce((n, v) => n + (v === 0), 0) / values.length
     const most = Math.max(1, ...counts.filter((_, i) => zeros < .1 || i != BINS >> 1))   // a pile of zeros is cut off, and told
     const text = `mean ${number(mean, 2)}, std ${number(std, 2)}` + (zeros < .1 ? '' : `, ${Math.round(100 * zeros)}\u00a0% zeros`)
     return [
-      h('svg', {viewBox: '0 0 164 72', role: 'img', 'aria-label': `Histogram of layer ${layer}: ${text}`},
-        h('path', {fill: 'var(--blue)', d: counts.map((c, i) => `M${i * 4},56v${(-54 * Math.min(1, c / most)).toFixed(1)}h3.4V56z`).join('')}),
-        h('line', {class: 'grid', x1: 0, x2: 164, y1: 56, y2: 56}),
-        write(0, 69, number(-reach, 2)), write(82, 69, '0', '', 'middle'), write(164, 69, number(reach, 2), '', 'end')),
+      h('svg', {width, height: 72, role: 'img', 'aria-label': `Histogram of layer ${layer}: ${text}`},
+        h('path', {fill: 'var(--blue)', d: counts.map((c, i) => `M${(i * width / BINS).toFixed(1)},56v${(-54 * Math.min(1, c / most)).toFixed(1)}h${(.85 * width / BINS).toFixed(1)}V56z`).join('')}),
+        h('line', {class: 'grid', x1: 0, x2: width, y1: 56, y2: 56}),
+        write(0, 69, number(-reach, 2)), write(width / 2, 69, '0', '', 'middle'), write(width, 69, number(reach, 2), '', 'end')),
       div('hint', text)]
   }
 
@@ -131,7 +131,7 @@ bring('init', (root, {depth, width, activation, gain}) => {
     run = compute()
     run.ms = performance.now() - started
     plot.replaceChildren(chart())
-    chosen.forEach((layer, i) => histograms[i].replaceChildren(...histogram(layer)))
+    chosen.forEach((layer, i) => histograms[i].replaceChildren(...histogram(layer, histograms[i].clientWidth || 164)))
     live.set(summary())
     for (const b of starts) {
       const [g, k] = STARTS[b.textContent]
@@ -153,7 +153,7 @@ bring('init', (root, {depth, width, activation, gain}) => {
         slider('Layers', {min: 2, max: 60, value: depth}, value => { depth = value; choice(); draw() }).element,
         slider('Units in each', {min: 8, max: 128, step: 8, value: width}, value => { width = value; draw() }).element),
       gains.element, div('row', starts, button('Draw again', () => { seed++; draw() })),
-      div('row legend', h('b', {class: 'blue'}, '— activations'), h('b', {class: 'orange'}, '— gradients'), h('b', {class: 'green'}, '- - theory'),
+      div('row legend', h('b', {class: 'blue'}, '— signal'), h('b', {class: 'orange'}, '— gradient'), h('b', {class: 'green'}, '- - theory'),
         'root of the second moment'),
       plot, live.element, div('histograms', choices.map((c, i) => div('layer', c.element, histograms[i]))),
       hint('64 random inputs. Between layers of one width Glorot’s factor is LeCun’s; PyTorch’s √5 is uniform between ±1/√n, the others are ' +

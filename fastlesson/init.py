@@ -19,11 +19,12 @@ from .forward import Params, relu
 
 # %% ../nbs/03_init.ipynb #number
 def _number(**values: float) -> None:
-    "Refuses sizes (`n_...`) not whole or below 1, and other values that are not finite."
+    "Refuses sizes (`n_...`) not whole or below 1, and other values not finite."
     for name, v in values.items():
         size = name.startswith('n_')
-        right_type = isinstance(v, int if size else (int, float)) and not isinstance(v, bool)
-        if not right_type or not (v >= 1 if size else math.isfinite(v)):
+        right_type = isinstance(v, int if size else (int, float))
+        if (not right_type or isinstance(v, bool)
+                or not (v >= 1 if size else math.isfinite(v))):
             wanted = 'whole number, 1 or more' if size else 'finite number'
             raise ValueError(f"{name} is {v!r}: it must be a {wanted}")
 
@@ -57,7 +58,9 @@ def he_std(
 ACTIVATIONS = {'linear': lambda x: x, 'relu': relu, 'leaky_relu': F.leaky_relu,
                'tanh': torch.tanh, 'gelu': F.gelu, 'silu': F.silu}
 
-def _activation(activation: str | Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+def _activation(
+    activation: str | Callable[[Tensor], Tensor],
+) -> Callable[[Tensor], Tensor]:
     "The function of that name; a function is taken as it is."
     if callable(activation): return activation
     if activation not in ACTIVATIONS:
@@ -90,7 +93,8 @@ def init_params(
         raise ValueError(f"dtype is {dtype}: "
                          "it must be a floating one, such as torch.float32")
     if len(gains) != 2:
-        raise ValueError(f"gains is {gains!r}: it must be two numbers, one for each layer")
+        raise ValueError(f"gains is {gains!r}: "
+                         "it must be two numbers, one for each layer")
     _number(n_in=n_in, n_hidden=n_hidden, n_out=n_out,
             **{'gains[0]': gains[0], 'gains[1]': gains[1]})
     device = default_device() if device is None else device
@@ -124,7 +128,8 @@ def monte_carlo(
                              generator=generator, device=x.device, dtype=x.dtype)
                  for _ in range(min(wide, n_draws - start))]
         w1, w2 = torch.cat([p.w1 for p in draws], 1), torch.stack([p.w2 for p in draws])
-        hidden = ((rows @ w1).relu_().unflatten(1, (len(draws), n_hidden)).transpose(0, 1)
+        apart = len(draws), n_hidden
+        hidden = ((rows @ w1).relu_().unflatten(1, apart).transpose(0, 1)
                   for rows in x.split(1024))
         output = torch.cat([h @ w2 for h in hidden], 1)   # (draws, n, n_out)
         means.append(output.mean((1, 2)))

@@ -2,6 +2,7 @@
 
 const SIZES = [2, 16, 16, 2], POINTS = 200, REACH = [2, 1.5], MOST = 5000
 const RATES = [.01, .03, .1, .3, 1, 3]
+const RAISED = {'-': '⁻', 0: '⁰', 1: '¹', 2: '²', 3: '³', 4: '⁴', 5: '⁵', 6: '⁶', 7: '⁷', 8: '⁸', 9: '⁹'}
 const turn = (angle, radius) => [radius * Math.cos(angle), radius * Math.sin(angle)]
 const PROBLEMS = {   // where a point of class c lies, u from 0 to 1 along its curve, and how far noise moves it
   moons: {title: 'two moons', noise: .1, place: (u, c) => { const [x, y] = turn(Math.PI * (u + c), 1); return [x + c - .5, y + .6 * c - .3] }},
@@ -109,12 +110,16 @@ bring('train', (root, {problem, start, rate}) => {
   }
   function chart(text) {
     const steps = losses.length - 1, end = Math.max(100, steps), every = Math.ceil(losses.length / 400), guess = Math.log10(Math.LN2)
-    const {svg, X, Y, line} = axes({width: curve.clientWidth || 330, height: 250, x: [0, end], y: [-3, 1], xLabel: 'steps',
-      xTicks: {0: 0, [end / 2]: Math.round(end / 2), [end]: end}, yTicks: {'-3': '0.001', '-2': '0.01', '-1': '0.1', 0: '1', 1: '10'},
-      label: `Loss by step, on a logarithmic axis. ${text}`})
+    const powers = losses.map(Math.log10), finite = powers.filter(Number.isFinite)
+    const low = Math.min(-3, Math.floor(Math.min(...finite))), high = Math.max(1, Math.ceil(Math.max(...finite)))
+    const apart = Math.ceil((high - low) / 10), yTicks = {}   // a tick a decade; fewer if that would be more than ten
+    for (let d = low; d <= high; d += apart) yTicks[d] = Math.abs(d) < 4 ? number(10 ** d) : '10' + [...`${d}`].map(c => RAISED[c]).join('')
+    const {svg, X, Y, line} = axes({width: curve.clientWidth || 330, height: 250, x: [0, end], y: [low, high], xLabel: 'steps',
+      xTicks: {0: 0, [end / 2]: Math.round(end / 2), [end]: end}, yTicks, label: `Loss by step, on a logarithmic axis. ${text}`})
     line([[0, guess], [end, guess]], 'var(--green)', 'theory')
-    svg.append(write(X(end), Y(guess) - 5, 'ln 2: a guess', 'green', 'end'))
-    line(losses.map((v, i) => [i, Math.log10(v)]).filter((_, i) => i % every == 0 || i == steps), 'var(--blue)')
+    svg.append(write(X(end), Y(guess) + 14, 'ln 2: a guess', 'green', 'end'),
+      h('text', {x: 2, y: 112, 'text-anchor': 'middle', transform: 'rotate(-90 2 112)'}, 'loss'))
+    line(powers.map((v, i) => [i, v]).filter((_, i) => i % every == 0 || i == steps), 'var(--blue)')
     return svg
   }
   function draw() {
@@ -129,11 +134,12 @@ bring('train', (root, {problem, start, rate}) => {
   watch(curve, draw)
 
   return {
-    draw: reset, step: () => { step(); draw() },
+    draw: reset, step: (n = 1) => { while (n--) step(); draw() },
     view: [
       div('row', choose('Problem', titles(PROBLEMS), problem, value => { problem = value; reset() }),
         choose('Initialisation', titles(STARTS), start, value => { start = value; reset() }),
-        choose('Learning rate', Object.fromEntries(RATES.map(r => [r, r])), rate, value => { rate = +value })),
+        choose('Learning rate', Object.fromEntries(RATES.map(r => [r.toFixed(2), r])),   // whole numbers as keys would come first
+          rate.toFixed(2), value => { rate = +value })),
       div('row', runButton, button('Step', () => { run.stop(); step(); draw() }), button('Reset', reset),
         button('Another start', () => { seed++; reset() })),
       live.element, div('sides', canvas, curve),

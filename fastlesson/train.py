@@ -60,7 +60,7 @@ def cross_entropy_grad(
 
 # %% ../nbs/05_train.ipynb #loss-and-grads
 def _loss_and_grads(x: Tensor, target: Tensor, params: Params) -> tuple[Tensor, Params]:
-    "Cross-entropy of the two-layer model on a batch, and the gradient of each parameter."
+    "Cross-entropy of the two-layer model, and the gradient of each parameter."
     w1, b1, w2, b2 = params
     l1 = linear(x, w1, b1)
     l2 = relu(l1)
@@ -89,7 +89,7 @@ class SGD:
         self,
         params: Params, # What to train
         lr: float, # Learning rate
-        momentum: float = 0., # Share of the last velocity that is kept, from 0 to below 1
+        momentum: float = 0., # Share of the velocity that is kept, 0 to below 1
     ):
         if not (lr > 0 and 0 <= momentum < 1):
             raise ValueError(f"lr is {lr} and momentum {momentum}: "
@@ -109,7 +109,7 @@ class SGD:
 def _batches(
     n: int, size: int, generator: torch.Generator, device: torch.device
 ) -> Iterator[Tensor]:
-    "Indices of the batches of one epoch, in a fresh order; the last batch may be shorter."
+    "Indices of the batches of an epoch, in a fresh order; the last may be shorter."
     yield from torch.randperm(n, generator=generator).to(device).split(size)
 
 # %% ../nbs/05_train.ipynb #history
@@ -135,10 +135,12 @@ def fit(
 ) -> tuple[Params, History]: # Trained parameters, and how it went
     "Train the two-layer model with cross-entropy and SGD on our own gradients."
     for images, classes, name in ((x, target, 'target'), (x_valid, y_valid, 'y_valid')):
-        _check_target(forward(images[:1], params).expand(len(images), -1), classes, name)
+        logits = forward(images[:1], params).expand(len(images), -1)
+        _check_target(logits, classes, name)
     params, losses, accuracies = Params(*(p.detach().clone() for p in params)), [], []
     opt, order = SGD(params, lr, momentum), torch.Generator().manual_seed(seed)
-    with tqdm(total=epochs * -(-len(x) // batch_size), unit='batch', leave=False) as bar:
+    n_batches = epochs * -(-len(x) // batch_size)
+    with tqdm(total=n_batches, unit='batch', leave=False) as bar:
         for epoch in range(epochs):
             for i in _batches(len(x), batch_size, order, x.device):
                 loss, grads = _loss_and_grads(x[i], target[i], params)

@@ -254,6 +254,31 @@ def test_backprop_change(show):
     assert state(figure)['step'] == 12 and state(figure)['gradients']['b1[1]'] == 0   # the slope at 0 is 0
 
 
+def test_backprop_first_values(show):
+    figure = show(backward_pass())
+    first = state(figure)['values']
+    press(figure, 'Move downhill')
+    for name in NAMES:   # written short, kept in full
+        text, value = figure.get_by_label(name, exact=True).input_value(), state(figure)['values'][name]
+        assert len(text.lstrip('-').lstrip('0.')) <= 5 and math.isclose(float(text), value, rel_tol=1e-3)
+    figure.get_by_label('x[1]', exact=True).fill('7')
+    press(figure, 'First values')
+    assert state(figure)['values'] == first and figure.get_by_label('x[1]', exact=True).input_value() == '2'
+
+
+def test_backprop_as_the_lesson_says(show):
+    figure = show(backward_pass())
+    for _ in range(2): click(figure, 'Step')
+    assert said(figure) == 'Forwards: l1[1] = 1 × (−0.3) + 2 × 0.4 + (−0.2) = 0.3.'
+    off = 'w1[0, 1]', 'w1[1, 1]', 'b1[1]', 'w2[1]'
+    figure.get_by_label('b1[1]', exact=True).fill('-1')
+    gradients = check_backprop(figure)['gradients']
+    assert all((gradients[name] == 0) == (name in off) for name in NAMES)
+    assert figure.get_by_text('a kink is near').count() == 0
+    figure.get_by_label('b1[1]', exact=True).fill('-0.5')
+    assert abs(check_backprop(figure)['all']['l1[1]']) < 1e-15 and figure.get_by_text('a kink is near').count() == 3
+
+
 def torch_training(s, steps):
     "The same steps by torch, from the state of the figure before them."
     params = [t64(p[k]).reshape(*((p['n'], p['m']) if k == 'w' else (p['m'],))).requires_grad_() for p in s['params'] for k in 'wb']
@@ -303,6 +328,56 @@ def test_train_runs_when_asked(show, motion):
     figure.get_by_role('combobox', name='Initialisation').select_option('zero')
     for _ in range(3): click(figure, 'Step')
     assert all(math.isclose(v, math.log(2)) for v in state(figure)['losses'])   # classes of one size, and no way to move
+
+
+def test_train_controls(show):
+    figure = show(training_view(rate=1))
+    rates = figure.get_by_role('combobox', name='Learning rate')
+    assert rates.locator('option').all_inner_texts() == ['0.01', '0.03', '0.1', '0.3', '1', '3']
+    assert state(figure)['rate'] == 1 and rates.locator('option:checked').inner_text() == '1'
+    rates.select_option('3')
+    assert state(figure)['rate'] == 3
+    def ticks():   # of the losses, from the bottom up
+        return figure.locator('svg text[text-anchor=end]:not(.green)').evaluate_all(
+            'all => all.sort((a, b) => b.getAttribute("y") - a.getAttribute("y")).map(e => e.textContent)')
+    assert ticks() == ['0.001', '0.01', '0.1', '1', '10'] and figure.locator('svg').get_by_text('loss', exact=True).count() == 1
+    figure.get_by_role('combobox', name='Initialisation').select_option('large')
+    assert 10 < state(figure)['losses'][0] < 100 and ticks()[-1] == '100'
+    for _ in range(5): click(figure, 'Step')
+    losses = state(figure)['losses']   # of far too long steps, and yet none is cut off: a larger loss is drawn further up
+    path = figure.locator('svg path').last.get_attribute('d')
+    heights = [float(point.split(',')[1]) for point in path[1:].split('L')]
+    order = sorted(range(6), key=losses.__getitem__)
+    assert max(losses) > 1e6 and all(heights[a] > heights[b] for a, b in zip(order, order[1:]) if losses[b] > 1.1 * losses[a])
+    assert 5 < len(ticks()) <= 11 and ticks()[-1].startswith('10') and min(heights) >= 8
+
+
+def run_of(figure, steps, problem='moons', start='He', rate='0.3'):
+    "Losses after each step, and the share of the points on the right side at the end, without drawing each step."
+    for name, value in (('Problem', problem), ('Initialisation', start), ('Learning rate', rate)):
+        figure.get_by_role('combobox', name=name).select_option(value)
+    click(figure, 'Reset')
+    figure.evaluate('(f, n) => f.fastlesson.step(n)', steps)
+    s = state(figure)
+    assert s['step'] == steps
+    return s['losses'], s['accuracy']
+
+
+def test_train_as_the_lesson_says(show):
+    if (figure := show(training_view())).page.viewport_size['width'] < 1000: pytest.skip('the numbers do not depend on the width')
+    guess = math.log(2)
+    assert run_of(figure, 300)[1] == 1   # the moons are apart
+    assert run_of(figure, 100)[1] < 1
+    losses, accuracy = run_of(figure, 1000, start='small')
+    assert all(math.isclose(v, guess, rel_tol=.01) for v in losses[:400]) and losses[500] < guess / 2 and .9 < accuracy < .94
+    assert math.isclose(run_of(figure, 3000, start='small')[1], accuracy, abs_tol=.01)   # stuck
+    losses, _ = run_of(figure, 500, start='zero')
+    assert all(math.isclose(v, guess) for v in losses)
+    losses, accuracy = run_of(figure, 1000, problem='circles', rate='3')
+    assert min(losses[:50]) < guess / 2 and accuracy == .5
+    assert all(math.isclose(v, guess, rel_tol=1e-3) for v in losses[60:])   # thrown off at about step 50, and no way back
+    (slow, _), (fast, accuracy) = (run_of(figure, 1000, problem='spiral', rate=rate) for rate in ('0.3', '1'))
+    assert slow[300] > .1 and fast[-1] < slow[-1] and fast[300] < slow[300] and accuracy == 1
 
 
 ALL = [lambda: matmul_stepper(A, B), init_explorer, backward_pass, training_view]
