@@ -26,15 +26,16 @@ from torch import Tensor
 BLUE, ORANGE, GREEN, GREY = '#3b8ec2', '#d55e00', '#009e73', '#808080'
 
 def set_style() -> None:
-    "Draw from now on as all lessons do: small, quiet, legible in light and dark, as SVG."
-    plt.rcParams.update({
-        'figure.figsize': (6, 3), 'figure.facecolor': 'none', 'savefig.facecolor': 'none',
-        'axes.facecolor': 'none', 'axes.edgecolor': GREY, 'axes.labelcolor': GREY, 'axes.titlecolor': GREY,
+    "Draw from now on as all lessons do: small, quiet, legible in light and dark."
+    clear = ('figure.facecolor', 'savefig.facecolor', 'axes.facecolor')
+    grey = ('axes.edgecolor', 'axes.labelcolor', 'axes.titlecolor', 'text.color',
+            'xtick.color', 'ytick.color', 'legend.labelcolor', 'grid.color')
+    plt.rcParams.update(dict.fromkeys(clear, 'none') | dict.fromkeys(grey, GREY) | {
+        'figure.figsize': (6, 3), 'font.size': 9, 'axes.titlesize': 10,
+        'axes.spines.top': False, 'axes.spines.right': False, 'legend.frameon': False,
+        'axes.grid': True, 'axes.axisbelow': True, 'grid.alpha': .2,
         'axes.prop_cycle': cycler(color=[BLUE, ORANGE, GREEN, GREY]),
-        'axes.spines.top': False, 'axes.spines.right': False, 'axes.titlesize': 10, 'axes.axisbelow': True,
-        'axes.grid': True, 'grid.color': GREY, 'grid.alpha': .2, 'image.cmap': 'gray',
-        'text.color': GREY, 'xtick.color': GREY, 'ytick.color': GREY, 'legend.frameon': False, 'legend.labelcolor': GREY,
-        'font.size': 9, 'svg.hashsalt': 'fastlesson'})
+        'image.cmap': 'gray', 'svg.hashsalt': 'fastlesson'})
     set_matplotlib_formats('svg', bbox_inches='tight', metadata={'Date': None})
 
 # %% ../nbs/91_figures.ipynb #show-images
@@ -44,14 +45,16 @@ def show_images(
     n_cols: int = 10, # Images in a row
     size: float = .7, # Width and height of one, in inches
 ):
-    "Draw images side by side, each scaled from its own darkest to its own brightest pixel."
+    "Draw images side by side, each from its own darkest to its own brightest pixel."
     n_rows = math.ceil(len(images) / n_cols)
     height = size + (.2 if titles is not None else 0)
     figsize = (n_cols * size, n_rows * height)
     fig, axes = plt.subplots(n_rows, n_cols, figsize=figsize, squeeze=False)
     for ax in axes.flat: ax.axis('off')
-    for ax, image in zip(axes.flat, images): ax.imshow(image.reshape(28, 28).cpu().numpy())
-    for ax, title in zip(axes.flat, [] if titles is None else titles): ax.set_title(title)
+    for ax, image in zip(axes.flat, images):
+        ax.imshow(image.reshape(28, 28).cpu().numpy())
+    if titles is not None:
+        for ax, title in zip(axes.flat, titles): ax.set_title(title)
 
 # %% ../nbs/91_figures.ipynb #table
 seconds = EngFormatter('s', places=1) # 0.00123 -> '1.2 ms'
@@ -66,7 +69,7 @@ def table(
 
 # %% ../nbs/91_figures.ipynb #figure
 class Figure:
-    "A figure to touch; shown as HTML with its own style, script and a picture for where no script runs."
+    "A figure to touch: HTML with style, script, and a picture where no script runs."
     def __init__(self,
         kind: str, # Which script brings it to life
         title: str, # Stands above it; what screen readers call it
@@ -74,35 +77,48 @@ class Figure:
         **options, # What the script starts from, as JSON
     ): self.kind, self.title, self.picture, self.options = kind, title, picture, options
 
-    def __repr__(self) -> str: return f'{self.title} (a figure to touch: it needs a page that runs scripts)'
+    def __repr__(self) -> str:
+        return f'{self.title} (a figure to touch: it needs a page that runs scripts)'
 
     def _repr_html_(self) -> str:
-        style, shared, script = (re.sub('^ +', '', (files('fastlesson')/name).read_text(encoding='utf-8'), flags=re.M)
-                                 for name in ('figures.css', 'figures.js', f'{self.kind}.js'))
-        title, options, picture = escape(self.title), escape(json.dumps(self.options)), quote(self.picture, safe=SAFE)
-        return (f'<div class="fastlesson" data-kind="{self.kind}" data-options="{options}" role="group" '
-                f'aria-label="{title}" data-lm-suppress-shortcuts="true">\n'
-                f'<img alt="{title}. It can be touched where scripts run." src="data:image/svg+xml,{picture}"></div>\n'
-                f'<style>\n{style}</style>\n<script>\n(() => {{\n{shared}\n{script}}})()\n</script>')
+        title, options = escape(self.title), escape(json.dumps(self.options))
+        picture = quote(self.picture, safe=SAFE)
+        names = 'figures.css', 'figures.js', f'{self.kind}.js'
+        style, shared, script = map(_bare, names)
+        return (f'<div class="fastlesson" data-kind="{self.kind}" '
+                f'data-options="{options}" role="group" aria-label="{title}" '
+                'data-lm-suppress-shortcuts="true">\n'
+                f'<img alt="{title}. It can be touched where scripts run." '
+                f'src="data:image/svg+xml,{picture}"></div>\n'
+                f'<style>\n{style}</style>\n'
+                f'<script>\n(() => {{\n{shared}\n{script}}})()\n</script>')
 
 SAFE = " =:;,/()'-.!@[]{}+*$"   # what may stand in a data address as it is
 
+def _bare(name: str) -> str:
+    "A file beside this module, without its indentation."
+    text = (files('fastlesson')/name).read_text(encoding='utf-8')
+    return re.sub('^ +', '', text, flags=re.M)
+
 # %% ../nbs/91_figures.ipynb #svg
 def _text(x, y, text, anchor='middle', colour=GREY, size=13) -> str:
-    return f"<text x='{x}' y='{y}' text-anchor='{anchor}' fill='{colour}' font-size='{size}'>{escape(str(text))}</text>"
+    look = f"text-anchor='{anchor}' fill='{colour}' font-size='{size}'"
+    return f"<text x='{x}' y='{y}' {look}>{escape(str(text))}</text>"
 
 def _line(points, colour) -> str:
     path = ' '.join(f'{x},{y}' for x, y in points)
     return f"<polyline points='{path}' fill='none' stroke='{colour}' stroke-width='2'/>"
 
 def _svg(width, height, *parts) -> str:
-    return (f"<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}' viewBox='0 0 {width} {height}' "
+    size = f"width='{width}' height='{height}' viewBox='0 0 {width} {height}'"
+    return (f"<svg xmlns='http://www.w3.org/2000/svg' {size} "
             f"font-family='sans-serif'>{''.join(parts)}</svg>")
 
 # %% ../nbs/91_figures.ipynb #matmul
 def _matrix(name, rows, x, y) -> str:
     "A small matrix as parts of an SVG, its top left corner at `(x, y)`."
-    cells = [_text(x + 42*j + 38, y + 24*i + 38, f'{v:.4g}', 'end') for i, row in enumerate(rows) for j, v in enumerate(row)]
+    cells = [_text(x + 42*j + 38, y + 24*i + 38, f'{v:.4g}', 'end')
+             for i, row in enumerate(rows) for j, v in enumerate(row)]
     return _text(x + 21*len(rows[0]), y + 14, name) + ''.join(cells)
 
 def matmul_stepper(
@@ -110,60 +126,72 @@ def matmul_stepper(
     b: Tensor, # Right operand, shape `(k, m)`
 ) -> Figure: # Steps through `a @ b` in four versions
     "A matrix product, a step at a time: what is read, what is written, what is done."
-    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0] or not all(1 <= n <= 6 for n in (*a.shape, *b.shape)):
-        raise ValueError(f"a is {tuple(a.shape)} and b is {tuple(b.shape)}: we need (n, k) and (k, m) with sizes from 1 to 6")
+    sizes, fit = (*a.shape, *b.shape), a.shape[-1:] == b.shape[:1]
+    if not (a.ndim == b.ndim == 2 and fit and all(1 <= n <= 6 for n in sizes)):
+        raise ValueError(f"a is {tuple(a.shape)} and b is {tuple(b.shape)}: "
+                         "we need (n, k) and (k, m) with sizes from 1 to 6")
     (n, k), m = a.shape, b.shape[1]
-    picture = _svg(42*(k + m) + 30, 24*(n + k) + 60, _matrix('b', b.tolist(), 42*k + 20, 0),
-                   _matrix('a', a.tolist(), 0, 24*k + 24), _matrix('a @ b', (a @ b).tolist(), 42*k + 20, 24*k + 24))
-    return Figure('matmul', 'Matrix multiplication, step by step', picture, a=a.tolist(), b=b.tolist(), bytes=a.element_size())
+    x, y, c = 42*k + 20, 24*k + 24, a @ b
+    picture = _svg(42*(k + m) + 30, 24*(n + k) + 60, _matrix('b', b.tolist(), x, 0),
+                   _matrix('a', a.tolist(), 0, y), _matrix('a @ b', c.tolist(), x, y))
+    return Figure('matmul', 'Matrix multiplication, step by step', picture,
+                  a=a.tolist(), b=b.tolist(), bytes=a.element_size())
 
 # %% ../nbs/91_figures.ipynb #init
 def init_explorer(
     depth: int = 50, # Layers, from 2 to 60
     width: int = 64, # Units in each, a multiple of 8 up to 128
     activation: str = 'relu', # `relu`, `tanh`, `leaky_relu` or `linear`
-    gain: float = 1., # Weights have the standard deviation `gain / sqrt(width)`; from 0.2 to 4
+    gain: float = 1., # Weights have std `gain / sqrt(width)`; from 0.2 to 4
 ) -> Figure: # Sizes by layer, histograms, and a slider for the gain
     "What a gain does to the signal and to its gradient, layer by layer."
     if not 2 <= depth <= 60 or width not in range(8, 129, 8) or not .2 <= gain <= 4:
-        raise ValueError(f"depth is {depth}, width {width}, gain {gain}: "
-                         "they must be from 2 to 60, a multiple of 8 up to 128, from 0.2 to 4")
+        raise ValueError(f"depth is {depth}, width {width}, gain {gain}: they must be "
+                         "from 2 to 60, a multiple of 8 up to 128, from 0.2 to 4")
     if activation not in ('relu', 'tanh', 'leaky_relu', 'linear'):
-        raise ValueError(f"activation is {activation!r}: it must be relu, tanh, leaky_relu or linear")
-    powers = {'He': 0, 'LeCun, Glorot': 25*math.log10(2), 'PyTorch’s √5': 25*math.log10(6)}   # lost in 50 layers with ReLU
-    lines = [_line([(60, 40), (330, round(40 + 8*p))], GREEN) + _text(336, round(44 + 8*p), name, 'start')
-             for name, p in powers.items()]
+        raise ValueError(f"activation is {activation!r}: "
+                         "it must be relu, tanh, leaky_relu or linear")
+    factors = {'He': 1, 'LeCun, Glorot': 2, 'PyTorch’s √5': 6}   # lost in two layers
+    ends = {name: round(40 + 8 * 25*math.log10(f)) for name, f in factors.items()}
+    lines = [_line([(60, 40), (330, y)], GREEN) + _text(336, y + 4, name, 'start')
+             for name, y in ends.items()]
     ticks = [_text(54, 44 + 8*p, f'1e-{p}' if p else 1, 'end') for p in (0, 10, 20)]
     ticks += [_text(x, 228, text) for x, text in ((60, 0), (195, 'layer'), (330, 50))]
-    picture = _svg(440, 240, _text(195, 18, 'size of the signal in 50 layers with ReLU'),
-                   *lines, _line([(60, 30), (60, 210), (330, 210)], GREY), *ticks)
-    return Figure('init', 'Initialisation: the size of the signal, layer by layer', picture,
+    lines += [_line([(60, 30), (60, 210), (330, 210)], GREY)]
+    title = _text(195, 18, 'size of the signal in 50 layers with ReLU')
+    return Figure('init', 'Initialisation: the size of the signal, layer by layer',
+                  _svg(440, 240, title, *lines, *ticks),
                   depth=depth, width=width, activation=activation, gain=gain)
 
 # %% ../nbs/91_figures.ipynb #backward
-PARAMETERS = ['w1[0, 0]', 'w1[0, 1]', 'w1[1, 0]', 'w1[1, 1]', 'b1[0]', 'b1[1]', 'w2[0]', 'w2[1]', 'b2']
+PARAMETERS = ['w1[0, 0]', 'w1[0, 1]', 'w1[1, 0]', 'w1[1, 1]', 'b1[0]', 'b1[1]',
+              'w2[0]', 'w2[1]', 'b2']
 
 def backward_pass(
     x: Sequence[float] = (1., 2.), # The input, two numbers
     target: float = 1., # What the output should be
-    params: Sequence[Tensor] | None = None, # `w1` (2, 2), `b1` (2,), `w2` (2, 1), `b2` (1,); small round numbers by default
+    params: Sequence[Tensor] | None = None, # Shapes (2, 2), (2,), (2, 1), (1,)
 ) -> Figure: # The graph, forwards and backwards
-    "Upstream × local, a node at a time, in a model with two inputs and two hidden units."
+    "Upstream × local, a node at a time: two inputs, two hidden units, one output."
     if len(x) != 2: raise ValueError(f"x has {len(x)} numbers: it must have 2")
     flat = [.5, -.3, .25, .4, .1, -.2, .6, -.8, .05]
     if params is not None:
         shapes = [tuple(p.shape) for p in params]
         if shapes != [(2, 2), (2,), (2, 1), (1,)]:
-            raise ValueError(f"params have the shapes {shapes}: they must be (2, 2), (2,), (2, 1), (1,)")
+            raise ValueError(f"params have the shapes {shapes}: "
+                             "they must be (2, 2), (2,), (2, 1), (1,)")
         flat = [v for p in params for v in p.flatten().tolist()]
-    values = dict(zip(['x[0]', 'x[1]', *PARAMETERS, 'target'], map(float, [*x, *flat, target])))
-    places = {'x[0]': (90, 20), 'x[1]': (250, 20), 'l1[0]': (90, 90), 'l1[1]': (250, 90), 'l2[0]': (90, 160),
-              'l2[1]': (250, 160), 'output': (170, 230), 'loss': (170, 300)}
-    edges = ['x[0] l1[0]', 'x[0] l1[1]', 'x[1] l1[0]', 'x[1] l1[1]', 'l1[0] l2[0]', 'l1[1] l2[1]',
-             'l2[0] output', 'l2[1] output', 'output loss']
+    names = ['x[0]', 'x[1]', *PARAMETERS, 'target']
+    values = dict(zip(names, map(float, [*x, *flat, target])))
+    places = {'x[0]': (90, 20), 'x[1]': (250, 20), 'l1[0]': (90, 90),
+              'l1[1]': (250, 90), 'l2[0]': (90, 160), 'l2[1]': (250, 160),
+              'output': (170, 230), 'loss': (170, 300)}
+    edges = ['x[0] l1[0]', 'x[0] l1[1]', 'x[1] l1[0]', 'x[1] l1[1]', 'l1[0] l2[0]',
+             'l1[1] l2[1]', 'l2[0] output', 'l2[1] output', 'output loss']
     ends = [[places[name] for name in edge.split()] for edge in edges]
-    picture = _svg(340, 320, *(_line([(x0, y0 + 12), (x1, y1 - 18)], GREY) for (x0, y0), (x1, y1) in ends),
-                   *(_text(x, y, name, colour=BLUE) for name, (x, y) in places.items()))
+    lines = [_line([(x0, y0 + 12), (x1, y1 - 18)], GREY) for (x0, y0), (x1, y1) in ends]
+    nodes = [_text(x, y, name, colour=BLUE) for name, (x, y) in places.items()]
+    picture = _svg(340, 320, *lines, *nodes)
     return Figure('backprop', 'The backward pass, node by node', picture, values=values)
 
 # %% ../nbs/91_figures.ipynb #train
@@ -173,12 +201,18 @@ def training_view(
     rate: float = .3, # Learning rate: 0.01, 0.03, 0.1, 0.3, 1 or 3
 ) -> Figure: # The plane as the network sees it, and its loss
     "A small network that is trained in the page."
-    allowed = {'problem': ['moons', 'circles', 'spiral'], 'rate': [.01, .03, .1, .3, 1, 3],
+    choices = {'problem': ['moons', 'circles', 'spiral'],
+               'rate': [.01, .03, .1, .3, 1, 3],
                'start': ['He', 'LeCun', 'Glorot', 'default', 'small', 'large', 'zero']}
-    for (name, values), value in zip(allowed.items(), (problem, rate, start)):
-        if value not in values: raise ValueError(f"{name} is {value!r}: it must be one of {', '.join(map(str, values))}")
+    for (name, values), value in zip(choices.items(), (problem, rate, start)):
+        if value not in values:
+            allowed = ', '.join(map(str, values))
+            raise ValueError(f"{name} is {value!r}: it must be one of {allowed}")
+    def dot(x, y, colour):
+        return f"<circle cx='{round(x)}' cy='{round(y)}' r='4' fill='{colour}'/>"
     angles = [math.pi * k / 24 for k in range(25)]
-    dots = [f"<circle cx='{round(130 + 80*math.cos(t))}' cy='{round(110 - 80*math.sin(t))}' r='4' fill='{GREY}'/>" for t in angles]
-    dots += [f"<circle cx='{round(210 - 80*math.cos(t))}' cy='{round(80 + 80*math.sin(t))}' r='4' fill='{BLUE}'/>" for t in angles]
-    return Figure('train', 'Training: a network learns to tell two classes apart', _svg(340, 190, *dots),
-                  problem=problem, start=start, rate=rate)
+    arc = [(80 * math.cos(t), 80 * math.sin(t)) for t in angles]
+    dots = [dot(130 + x, 110 - y, GREY) for x, y in arc]
+    dots += [dot(210 - x, 80 + y, BLUE) for x, y in arc]
+    return Figure('train', 'Training: a network learns to tell two classes apart',
+                  _svg(340, 190, *dots), problem=problem, start=start, rate=rate)

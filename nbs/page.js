@@ -9,7 +9,9 @@ const label = () => toggle.textContent = html.dataset.theme == "dark" ? "Light m
 toggle.onclick = () => { html.dataset.theme = localStorage.theme = html.dataset.theme == "dark" ? "light" : "dark"; label() }
 label()
 
-if (innerWidth < 800) $("#nav").open = false
+const narrow = matchMedia("(max-width: 800px)")
+narrow.onchange = () => { for (const e of all("#nav, #toc")) e.open = !narrow.matches }
+narrow.onchange()
 
 for (const h of all("main h2[id], main h3[id]")) h.append(make("a", {className: "anchor", href: "#" + h.id, ariaLabel: "Link to this section", textContent: "#"}))
 
@@ -36,7 +38,7 @@ function find() {
   const rank = s => words.filter(w => has(s.title, w)).length
   found.sort((a, b) => rank(b) - rank(a))
   results.replaceChildren(...found.slice(0, 12).map(s => {
-    const at = Math.max(0, s.text.toLowerCase().indexOf(words[0]) - 40)
+    const at = s.text.lastIndexOf(" ", Math.max(0, s.text.toLowerCase().indexOf(words[0]) - 40)) + 1
     return make("li", {}, make("a", {href: s.href}, make("b", {textContent: s.title}), make("span", {textContent: s.text.slice(at, at + 120)})))
   }))
   $("#found").textContent = words.length ? `${found.length} sections found` : ""

@@ -1,12 +1,14 @@
 "The built site in a real browser, wide and narrow: nothing missing, nothing foreign, nothing broken."
 import functools
 import gzip
+import re
 import shutil
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urldefrag, urljoin
 
 import pytest
+from execnb.nbio import read_nb
 from nbdev.config import get_config
 from axe_playwright_python.sync_playwright import Axe
 
@@ -26,8 +28,10 @@ def home(request, tmp_path_factory):
     out = tmp_path_factory.mktemp('site')/'site'
     if request.param == 'quarto' and not shutil.which('quarto'): pytest.skip('Quarto is not installed')
     proc = site.prepare()
-    {'offline': site.offline, 'quarto': site.quarto}[request.param](proc, out)
-    site.extras(proc, out)
+    pages = site.read_pages(proc)
+    if request.param == 'offline': site.offline(pages, out)
+    else: site.quarto(proc, out)
+    site.extras(pages, out)
     server = ThreadingHTTPServer(('127.0.0.1', 0), functools.partial(Handler, directory=out))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f'http://127.0.0.1:{server.server_port}/'
@@ -52,6 +56,13 @@ def open_page(request, browser, home):
     page.close()
 
 
+def headings(name):
+    "How many sections the prepared notebook of a page has."
+    path = next((CFG.config_path/'_proc').glob(f'*{name}.ipynb'))
+    prose = '\n'.join(c.source for c in read_nb(path).cells if c.cell_type == 'markdown')
+    return len(re.findall('^## ', re.sub('^```.*?^```', '', prose, flags=re.M | re.S), re.M))
+
+
 @pytest.mark.parametrize('name', PAGES)
 def test_page(open_page, name):
     page = open_page(name)
@@ -60,6 +71,8 @@ def test_page(open_page, name):
     assert page.locator('.math').count() == page.locator('.math > .katex, .math > .katex-display > .katex').count()
     assert page.locator('.katex-error').count() == 0
     assert page.evaluate('[...document.images].filter(i => !i.complete || !i.naturalWidth || !i.alt).map(i => i.src)') == []
+    assert page.locator('main h2').count() == headings(name), 'a fence is not closed, or closed too early'
+    assert not page.evaluate('[...document.querySelectorAll(".offline [id]")].map(e => e.id).filter((id, i, all) => all.indexOf(id) != i)')
     text = page.locator('main').inner_text()
     assert [litter for litter in ('\\tag', '$$', ':::', '#| ', 'fig-cap', 'show_doc') if litter in text and name != 'site'] == []
 
@@ -73,6 +86,7 @@ def test_links(browser, home):
         anchors[url] = set(page.eval_on_selector_all('[id]', 'es => es.map(e => e.id)'))
     own = f'{CFG.doc_host}{CFG.doc_baseurl}/'
     for name, link in links:
+        assert 'LNone' not in link, f'{name}: {link} has no line'
         assert not link.startswith(own), f'{name}: {link} should be relative'
         url, anchor = urldefrag(link)
         if not link.startswith(home) or anchor.startswith('/'): continue
