@@ -1,0 +1,147 @@
+"Lesson 6's kernels on shapes, layouts and threads drawn at random, and on a processor without AVX-512."
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastlesson.backprop import forward_backward
+from fastlesson.forward import Params
+from fastlesson.limit import (fused_forward_backward, machine_peak, matmul_blocked, matmul_ijk, matmul_ikj, matmul_strip, matmul_tiled, roofline)
+from fastlesson.matmul import error_bound
+
+KERNELS = [matmul_ijk, matmul_ikj, matmul_blocked, matmul_strip, matmul_tiled]
+kernels = pytest.mark.parametrize('matmul', KERNELS, ids=lambda f: f.__name__)
+# small ones, and those around the sizes of tiles (6, 32) and of blocks (48, 64, 1024)
+size = st.one_of(st.integers(0, 13), st.sampled_from([31, 32, 33, 47, 48, 49, 63, 64, 65, 1023, 1024, 1025]))
+layouts = st.sampled_from(['plain', 'strided', 'transposed', 'flipped'])
+
+
+def draw(n, m, layout, generator):
+    "A matrix that lies in memory in one of four ways."
+    big = torch.randn(2*n, 2*m, generator=generator)
+    return {'plain': big[:n, :m].clone(), 'strided': big[::2, ::2], 'transposed': big[:n, :m].T.contiguous().T, 'flipped': big[:n, :m].flip(1)}[layout]
+
+
+@kernels
+@settings(deadline=None, max_examples=60, derandomize=True)
+@given(n=size, k=size, m=size, layout_a=layouts, layout_b=layouts, seed=st.integers(0, 2**32))
+def test_product(matmul, n, k, m, layout_a, layout_b, seed):
+    generator = torch.Generator().manual_seed(seed)
+    a, b = draw(n, k, layout_a, generator), draw(k, m, layout_b, generator)
+    a_before, b_before = a.clone(), b.clone()
+    c = matmul(a, b)
+    assert c.shape == (n, m) and c.dtype == a.dtype and c.is_contiguous() and torch.equal(a, a_before) and torch.equal(b, b_before)
+    assert ((c.double() - a.double() @ b.double()).abs() <= error_bound(a, b)).all()
+
+
+@kernels
+@pytest.mark.parametrize('value', [float('nan'), float('inf'), -float('inf')])
+def test_not_finite(matmul, value):
+    for n, k, m in (7, 40, 37), (12, 64, 64):
+        a, b = (torch.randn(*s, generator=torch.Generator().manual_seed(n)) for s in ((n, k), (k, m)))
+        a[2, 3], b[5, m - 1], a[n - 1, k - 1], b[k - 1, 0] = value, value, value, 0.   # in a tile, at an edge, times zero
+        torch.testing.assert_close(matmul(a, b), a @ b, equal_nan=True)
+
+
+@kernels
+def test_refused(matmul):
+    for a, b in (torch.ones(2, 3), torch.ones(2, 3)), (torch.ones(2, 3), torch.ones(3)), (torch.ones(2, 3), torch.ones(3, 2).double()):
+        with pytest.raises(ValueError, match='a is .* and b is .* we need'): matmul(a, b)
+    for dtype in torch.float64, torch.int32, torch.bfloat16:
+        with pytest.raises(TypeError, match=f'a is {dtype} on cpu: these kernels take torch.float32 on the CPU'): matmul(torch.ones(2, 3).to(dtype), torch.ones(3, 2).to(dtype))
+    with pytest.raises(TypeError, match='a is torch.float32 on meta'): matmul(torch.ones(2, 3, device='meta'), torch.ones(3, 2, device='meta'))
+
+
+@kernels
+def test_from_several_threads(matmul):
+    cases = [[torch.randn(*s, generator=torch.Generator().manual_seed(seed)) for s in ((150, 70), (70, 90))] for seed in range(24)]
+    with ThreadPoolExecutor(6) as pool:
+        for c, (a, b) in zip(pool.map(lambda case: matmul(*case), cases), cases): assert ((c - a @ b).abs() <= 2 * error_bound(a, b)).all()
+
+
+@settings(deadline=None, max_examples=60, derandomize=True)
+@given(n=st.one_of(st.integers(1, 13), st.sampled_from([59, 60, 61, 121, 300])), n_in=size, hidden=st.sampled_from([1, 5, 31, 32, 33, 50, 64, 65]), layout=layouts, seed=st.integers(0, 2**32))
+def test_fused(n, n_in, hidden, layout, seed):
+    generator = torch.Generator().manual_seed(seed)
+    x, target = draw(n, n_in, layout, generator), torch.randn(n, generator=generator)
+    params = Params(*(torch.randn(*s, generator=generator) for s in ((n_in, hidden), (hidden,), (hidden, 1), (1,))))
+    exact_loss, exact = forward_backward(x.double(), target.double(), Params(*(p.double() for p in params)))
+    loss, grads = fused_forward_backward(x, target, params)
+    def close(a, b, sizes):   # n_in, hidden and n terms are added on the way; sizes: of the largest sum of absolute values
+        assert a.shape == b.shape and a.dtype == torch.float32
+        assert ((a.double() - b).abs() <= 4 * (n_in + hidden + n + 10) * torch.finfo(torch.float32).eps * sizes).all()
+    # the same pass on absolute values bounds every sum in it
+    x_, target_, p_ = x.double().abs(), target.double().abs(), Params(*(p.double().abs() for p in params))
+    h_ = x_ @ p_.w1 + p_.b1
+    off_ = (h_ @ p_.w2 + p_.b2).squeeze(-1) + target_
+    g_ = 2 * off_ / n
+    close(loss, exact_loss, off_.square().mean())
+    near = (x.double() @ params.w1.double() + params.b1.double()).abs() < (n_in + 2) * torch.finfo(torch.float32).eps * h_   # where rounding may switch a unit on or off
+    if near.any(): return
+    for grad, ours, sizes in zip(grads, exact, (x_.T @ (g_[:, None] * p_.w2.T), g_ @ (h_ * 0 + p_.w2.T), (h_.T @ g_)[:, None], g_.sum())): close(grad, ours, sizes)
+
+
+def test_fused_refused():
+    params = Params(torch.ones(3, 2), torch.ones(2), torch.ones(2, 1), torch.ones(1))
+    with pytest.raises(ValueError, match='x has no rows'): fused_forward_backward(torch.ones(0, 3), torch.ones(0), params)
+    with pytest.raises(ValueError, match='target'): fused_forward_backward(torch.ones(4, 3), torch.ones(4, 1), params)
+    with pytest.raises(TypeError, match='x is torch.float64'): fused_forward_backward(torch.ones(4, 3).double(), torch.ones(4).double(), Params(*(p.double() for p in params)))
+
+
+def test_fused_takes_nan_through():
+    params = Params(*(torch.randn(*s, generator=torch.Generator().manual_seed(0)) for s in ((9, 5), (5,), (5, 1), (1,))))
+    x, target = torch.randn(70, 9, generator=torch.Generator().manual_seed(1)), torch.zeros(70)
+    x[65, 2] = float('nan')
+    loss, grads = fused_forward_backward(x, target, params)
+    assert loss.isnan() and grads.b2.isnan() and grads.w2.isnan().all()
+
+
+def test_same_twice():
+    "Threads share the work in the same way every time."
+    a, b = torch.randn(300, 200), torch.randn(200, 100)
+    assert torch.equal(matmul_tiled(a, b), matmul_tiled(a, b))
+
+
+def test_roofline():
+    peak = machine_peak(threads=1)
+    ridge = peak.flops / peak.bandwidth
+    assert roofline(2 * ridge, peak) == peak.flops and abs(roofline(ridge / 2, peak) / (peak.flops / 2) - 1) < 1e-9
+    assert 1e8 < peak.flops < 1e14 and 1e8 < peak.bandwidth < 1e14   # any machine there is: the units are right
+
+
+SMALLER = r'''
+import torch
+from fastlesson import limit
+from fastlesson.matmul import error_bound
+assert limit.WIDTH == 16
+for n, k, m in (49, 1025, 65), (5, 784, 10):
+    a, b = torch.randn(n, k), torch.randn(k, m)
+    for matmul in limit.matmul_ijk, limit.matmul_ikj, limit.matmul_blocked, limit.matmul_strip, limit.matmul_tiled:
+        assert ((matmul(a, b).double() - a.double() @ b.double()).abs() <= error_bound(a, b)).all()
+print('right')
+'''
+
+def test_without_avx512(tmp_path):
+    "Compiled for a processor without AVX-512, in a process of its own."
+    env = os.environ | {'ATEN_CPU_CAPABILITY': 'default', 'NUMBA_CPU_NAME': 'generic', 'NUMBA_CPU_FEATURES': '', 'NUMBA_CACHE_DIR': str(tmp_path)}
+    out = subprocess.run([sys.executable, '-c', SMALLER], env=env, capture_output=True, text=True)
+    assert out.stdout == 'right\n', out.stderr
+
+
+def test_without_numba(tmp_path):
+    (tmp_path/'numba.py').write_text('raise ImportError')
+    out = subprocess.run([sys.executable, '-c', 'import fastlesson.limit'], env=os.environ | {'PYTHONPATH': str(tmp_path)}, capture_output=True, text=True)
+    assert out.returncode and "pip install 'fastlesson[limit]'" in out.stderr
+
+
+def test_compiled_once(tmp_path):
+    "A second process finds the compiled code of the first."
+    env = os.environ | {'NUMBA_CACHE_DIR': str(tmp_path), 'NUMBA_DEBUG_CACHE': '1'}
+    code = 'import torch; from fastlesson.limit import matmul_tiled; matmul_tiled(torch.ones(7, 5), torch.ones(5, 3))'
+    first, second = (subprocess.run([sys.executable, '-c', code], env=env, capture_output=True, text=True, check=True).stdout for _ in range(2))
+    assert 'data saved' in first and 'data saved' not in second and 'data loaded' in second

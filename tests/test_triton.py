@@ -1,0 +1,58 @@
+"Lesson 6's GPU kernels: on a GPU where there is one, else in Triton's interpreter if Triton is installed."
+import os
+
+import pytest
+import torch
+
+CUDA = torch.cuda.is_available()
+if not CUDA: os.environ['TRITON_INTERPRET'] = '1'   # before the kernels are made
+pytest.importorskip('triton', reason='Triton is not installed (a gigabyte, so not by default): pip install triton')
+
+from fastlesson import limit
+from fastlesson.backprop import forward_backward
+from fastlesson.forward import Params
+from fastlesson.matmul import error_bound
+
+DEVICE = 'cuda' if CUDA else 'cpu'
+VERSIONS = ['naive', 'tiled', 'grouped'] + ['autotuned'] * CUDA   # the interpreter has nothing to time
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize('n, k, m', [(1, 1, 1), (5, 130, 7), (65, 33, 129), (64, 64, 64), (0, 3, 2), (3, 0, 2), (600, 4, 70)])
+@pytest.mark.parametrize('version', VERSIONS)
+def test_product(version, n, k, m, dtype):
+    if version != 'naive' and dtype == torch.bfloat16 and not CUDA: pytest.skip("the interpreter's dot multiplies the bits of bfloat16 as if they were integers")
+    if version == 'naive' and not CUDA: n, m = min(n, 20), min(m, 20)   # it is slow with a program an element
+    draw = torch.Generator().manual_seed(n + k + m)
+    a, b = (torch.randn(*s, generator=draw).to(DEVICE, dtype) for s in ((n, k), (m, k)))
+    c = limit.matmul_triton(a, b.T, version)   # b is transposed: its strides are used
+    assert c.shape == (n, m) and c.dtype == dtype
+    exact = a.double() @ b.T.double()
+    rounding = torch.finfo(dtype).eps * exact.abs()   # of the result, when it is stored
+    assert ((c.double() - exact).abs() <= error_bound(a.float(), b.T.float()).to(DEVICE) + rounding).all()
+
+
+@pytest.mark.parametrize('version', VERSIONS)
+def test_nan(version):
+    a, b = torch.ones(70, 40, device=DEVICE), torch.ones(40, 5, device=DEVICE)
+    a[66, 3], b[7, 2] = float('nan'), float('inf')
+    torch.testing.assert_close(limit.matmul_triton(a, b, version), a @ b, equal_nan=True)
+
+
+def test_refused():
+    a = torch.ones(2, 3, device=DEVICE)
+    with pytest.raises(ValueError, match='we need'): limit.matmul_triton(a, a)
+    with pytest.raises(TypeError, match='a is torch.float64: this kernel takes'): limit.matmul_triton(a.double(), a.T.double())
+    with pytest.raises(ValueError, match="version is 'best': it can be 'naive'"): limit.matmul_triton(a, a.T, 'best')
+
+
+@pytest.mark.parametrize('n, n_in, hidden', [(1, 1, 1), (65, 33, 50), (130, 40, 17)])
+def test_fused(n, n_in, hidden):
+    draw = torch.Generator().manual_seed(n)
+    x, target = torch.randn(n, n_in, generator=draw).to(DEVICE), torch.randn(n, generator=draw).to(DEVICE)
+    params = Params(*(torch.randn(*s, generator=draw).to(DEVICE) for s in ((n_in, hidden), (hidden,), (hidden, 1), (1,))))
+    loss, grads = limit._fused_gpu(x, target, params)
+    exact_loss, exact = forward_backward(x.double(), target.double(), Params(*(p.double() for p in params)))
+    rtol = 10 * (n + n_in + hidden)**.5 * torch.finfo(torch.float32).eps   # as in lesson 4, with all the sums on the way
+    for ours, there in zip((loss, *grads), (exact_loss, *exact)):
+        torch.testing.assert_close(ours.double(), there, rtol=0, atol=rtol * there.abs().max().item())
