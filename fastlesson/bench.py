@@ -258,26 +258,29 @@ def gpu(
 ) -> Iterator[dict]: # A row for each dtype and version, and for each number of images and version
     "Time lesson 6's Triton kernels beside cuBLAS, and its training step beside eager PyTorch."
     from fastlesson.limit import fused_forward_backward, matmul_triton
-    for name, dtype, tf32 in ('float32', torch.float32, False), ('tf32', torch.float32, True), ('bfloat16', torch.bfloat16, False), ('float16', torch.float16, False):
-        torch.backends.cuda.matmul.allow_tf32 = tf32
+    def rows(what, flop, best, times):
+        base = next(iter(times.values())).median   # PyTorch's comes first
+        return [{'what': what, 'version': version, 'seconds': t.median, 'TFLOP/s': flop / t.median / 1e12,
+                 '× PyTorch': base / t.median, 'of the best': flop / t.median / best} for version, t in times.items()]
+    best = {}
+    for name, dtype in ('tf32', torch.float32), ('bfloat16', torch.bfloat16), ('float16', torch.float16), ('float32', torch.float32):
+        torch.set_float32_matmul_precision('high' if name == 'tf32' else 'highest')
         big = torch.randn(2 * size, 2 * size, device='cuda').to(dtype)
         a, b = big[:size, :size].contiguous(), big[size:, size:].contiguous()
-        fns = {'cuBLAS': partial(torch.matmul, a, b)} | {v: partial(matmul_triton, a, b, v, tf32) for v in ('naive', 'tiled', 'grouped', 'autotuned')}
-        best = 2 * (2 * size)**3 / measure({'peak': partial(torch.matmul, big, big)}, seconds=1.)['peak'].median   # FLOP/s
-        times = measure(fns, seconds=1., rounds=5)
-        for version, t in times.items():
-            yield {'what': f'{size}³, {name}', 'version': version, 'seconds': t.median, 'TFLOP/s': 2 * size**3 / t.median / 1e12,
-                   '× cuBLAS': times['cuBLAS'].median / t.median, 'of the best': 2 * size**3 / t.median / best}
-    torch.backends.cuda.matmul.allow_tf32 = False
+        best[name] = 2 * (2 * size)**3 / measure({'': partial(torch.matmul, big, big)})[''].median
+        fns = {'@': partial(torch.matmul, a, b)} | {
+            version: partial(matmul_triton, a, b, version, name == 'tf32') for version in ('naive', 'tiled', 'grouped', 'autotuned')}
+        yield from rows(f'{size}³, {name}', 2 * size**3, best[name], measure(fns))
     for n in 64, 50_000:
         x, target, params, autograd = _case(n)
-        for _ in range(3): autograd()
-        graph = torch.cuda.CUDAGraph()
+        stream, graph = torch.cuda.Stream(), torch.cuda.CUDAGraph()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):   # a graph is recorded after a few runs on a stream of their own
+            for _ in range(3): autograd()
+        torch.cuda.current_stream().wait_stream(stream)
         with torch.cuda.graph(graph): autograd()
-        times = measure({'eager': autograd, 'CUDA graph': graph.replay, 'one kernel': lambda: fused_forward_backward(x, target, params)}, seconds=1.)
-        for version, t in times.items():
-            yield {'what': f'forward and backward, {n:,} rows', 'version': version, 'seconds': t.median, 'TFLOP/s': 4 * n * 784 * 50 / t.median / 1e12,
-                   '× eager': times['eager'].median / t.median}
+        fns = {'eager': autograd, 'CUDA graph': graph.replay, 'one kernel': lambda: fused_forward_backward(x, target, params)}
+        yield from rows(f'forward and backward, {n:,} rows', 4 * n * 784 * 50, best['float32'], measure(fns))
 
 # %% ../nbs/90_bench.ipynb #benchmarks
 BENCHMARKS: dict[str, Callable[[], Iterator[dict]]] = { # name: the function that gives its rows

@@ -145,3 +145,16 @@ def test_compiled_once(tmp_path):
     code = 'import torch; from fastlesson.limit import matmul_tiled; matmul_tiled(torch.ones(7, 5), torch.ones(5, 3))'
     first, second = (subprocess.run([sys.executable, '-c', code], env=env, capture_output=True, text=True, check=True).stdout for _ in range(2))
     assert 'data saved' in first and 'data saved' not in second and 'data loaded' in second
+
+
+THREADS = r'''
+import torch
+torch.set_num_threads(1)
+from fastlesson.limit import matmul_tiled
+matmul_tiled(torch.ones(7, 5), torch.ones(5, 3))
+print(torch.get_num_threads())
+'''
+
+def test_leaves_torchs_threads_alone():
+    "Numba's threads and torch's may share one OpenMP, which remembers a single number for both."
+    assert subprocess.run([sys.executable, '-c', THREADS], capture_output=True, text=True, check=True).stdout == '1\n'
