@@ -86,7 +86,8 @@ def record(
 
 # %% ../nbs/90_bench.ipynb #recorded
 def _entries(folder: str | Path) -> list[dict]:
-    return [json.loads(path.read_text()) for path in sorted(Path(folder).glob('*.json'))]
+    try: return [json.loads((at := path).read_text()) for path in sorted(Path(folder).glob('*.json'))]
+    except json.JSONDecodeError as e: raise ValueError(f"{at} is not a record: {e}. Move it away.") from e
 
 def recorded(
     name: str, # The benchmark
@@ -313,7 +314,7 @@ def picture(
         for size, ax in zip(sizes, axes.flat):
             for name in names:
                 times = [(row[name], row['rung']) for row in rows if row['size'] == size and name in row]
-                ax.plot(*zip(*times), 'o', color='#3b8ec2' if name == here else '#808080', label=name)
+                if times: ax.plot(*zip(*times), 'o', color='#3b8ec2' if name == here else '#808080', label=name)
             ax.set(xscale='log', xlabel='seconds', title=size)
             ax.invert_yaxis()
             ax.legend()
@@ -337,22 +338,31 @@ def main(
     only: str = '', # Benchmarks to run, with commas between; all of them otherwise
 ):
     "Measure this machine, record it, and compare it with the machines recorded before."
-    names = only.split(',') if only else [name for name in BENCHMARKS if name != 'gpu' or torch.cuda.is_available()]
-    if unknown := [name for name in names if name not in BENCHMARKS]:
-        raise SystemExit(f"only names {', '.join(unknown)}: there are {', '.join(BENCHMARKS)}")
+    left_out = set() if torch.cuda.is_available() else {'gpu'}
+    if default_device().type != 'cpu': left_out |= {'limit', 'fused'}   # these measure the processor
+    names = [name.strip() for name in only.split(',')] if only else [name for name in BENCHMARKS if name not in left_out]
+    if unknown := [name for name in names if name not in BENCHMARKS or name in left_out]:
+        raise SystemExit(f"only names {', '.join(unknown)}: on {default_device()} there are {', '.join(BENCHMARKS.keys() - left_out)}")
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK): raise SystemExit(f"folder {folder} can't be written to: name another with --folder")
+    _entries(folder)   # a file there that is no record is better found before the measuring
     for name in tqdm(names, desc=machine()['name']):
         rows = []
         try:
             for row in BENCHMARKS[name](): rows.append(row)
-        except ImportError as e:
-            tqdm.write(f'{name} is left out. {e}')
-            continue
-        except KeyboardInterrupt:
-            if rows: tqdm.write(f'Interrupted. What was measured of {name} is in {record(name + UNFINISHED, rows, folder)}')
-            raise SystemExit(130)
-        path = record(name, rows, folder)
-        tqdm.write(name)
-        _print(rows)
-    _print(side_by_side(folder))
-    try: print(f'Recorded in {path}, drawn in {picture(folder)}')
-    except ImportError as e: print(f"Recorded in {path}; no picture: {e} (pip install 'fastlesson[limit]')")
+        except ImportError as e: tqdm.write(f'{name} is left out. {e}')
+        except BaseException as e:
+            kept = f'is in {record(name + UNFINISHED, rows, folder)}' if rows else 'is nothing'
+            tqdm.write(f'Interrupted. What was measured of {name} {kept}.')
+            if isinstance(e, KeyboardInterrupt): raise SystemExit(130)
+            raise
+        else:
+            record(name, rows, folder)
+            tqdm.write(name)
+            _print(rows)
+    table = side_by_side(folder)
+    print('Recorded in', _path(folder))
+    if not table: return
+    _print(table)
+    try: print('Drawn in', picture(folder))
+    except ImportError as e: print(f"No picture: {e} (pip install 'fastlesson[limit]')")

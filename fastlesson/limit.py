@@ -7,7 +7,7 @@ __all__ = ['WIDTH', 'BLOCK', 'STEPS', 'Peak', 'machine_peak', 'roofline', 'matmu
            'matmul_strip', 'matmul_tiled', 'fused_forward_backward', 'matmul_triton']
 
 # %% ../nbs/06_limit.ipynb #imports
-import threading
+import os
 from collections.abc import Callable
 from functools import cache, partial
 from typing import NamedTuple
@@ -26,6 +26,7 @@ try:
     from llvmlite import ir
     from numba import prange, types
     from numba.core import cgutils
+    from numba.core.registry import cpu_target
     from numba.extending import intrinsic, models, register_model
 except ImportError as e:
     message = "fastlesson.limit needs numba: pip install 'fastlesson[limit]'"
@@ -44,7 +45,8 @@ _jit = partial(numba.njit, fastmath={'contract'}, cache=__name__ != '__main__')
 
 # %% ../nbs/06_limit.ipynb #vector
 #| code-fold: true
-WIDTH = 32 if torch.backends.cpu.get_cpu_capability() == 'AVX512' else 16 # Floats in a row
+_features = cpu_target.target_context.codegen().magic_tuple()[2] # of whom numba compiles for
+WIDTH = 32 if '+avx512f' in _features.split(',') else 16 # Floats in a row
 _VECTOR = ir.VectorType(ir.FloatType(), WIDTH)
 
 class _Vector(types.Type): "WIDTH floats that stay in registers."
@@ -106,15 +108,16 @@ def _spin_all(cs, steps):
     for t in prange(len(cs)): _spin(cs[t], steps)
 
 # %% ../nbs/06_limit.ipynb #call-kernel
-_lock, _threads = threading.Lock(), torch.get_num_threads()
-numba.set_num_threads(1)          # starts numba's threads; with OpenMP that sets torch's number
-torch.set_num_threads(_threads)   # back to what it was
+_torch_threads = torch.get_num_threads()
+numba.get_num_threads()                 # starts numba's, and with OpenMP that changes torch's number
+torch.set_num_threads(_torch_threads)   # back to what it was
+
+def _threads() -> int: return min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)
 
 def _call(kernel: Callable, *args):
     "Run a compiled function with as many threads as torch uses."
-    with _lock:
-        numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
-        return kernel(*args)
+    numba.set_num_threads(_threads())
+    kernel(*args)
 
 # %% ../nbs/06_limit.ipynb #peak
 class Peak(NamedTuple):
@@ -169,11 +172,11 @@ def _array(name: str, x: Tensor) -> np.ndarray:
     if x.dtype != torch.float32 or x.device.type != 'cpu':
         raise TypeError(f"{name} is {x.dtype} on {x.device}: "
                         "these kernels take torch.float32 on the CPU")
-    return x.detach().contiguous().numpy()
+    return x.contiguous().resolve_neg().numpy()   # torch refuses what requires a gradient
 
 def _matmul(kernel: Callable, a: Tensor, b: Tensor) -> Tensor:
     n, _, m = _sizes(a, b)
-    c = torch.zeros(n, m)
+    c = a.new_zeros(n, m)
     _call(kernel, _array('a', a), _array('b', b), c.numpy())
     return c
 
@@ -294,20 +297,21 @@ def matmul_tiled(
 ) -> Tensor: # Product, shape `(n, m)`
     "The product in tiles that stay in registers, with `b` packed into panels."
     n, _, m = _sizes(a, b)
-    panels = _pack(b)
-    c = torch.zeros(n, len(panels) * WIDTH)
-    _call(_tiled, _array('a', a), _array('b', panels), c.numpy())
+    left, panels = _array('a', a), _pack(torch.from_numpy(_array('b', b)))
+    c = a.new_zeros(n, len(panels) * WIDTH)
+    _call(_tiled, left, panels.numpy(), c.numpy())
     return c[:, :m].contiguous()
 
 # %% ../nbs/06_limit.ipynb #kernel-fused
 @_jit(fastmath={'contract', 'reassoc'})
-def _fused_rows(x, target, w1, b1, w2, b2, n, w1_grad, b1_grad, w2_grad):
+def _fused_rows(x, target, w1, b1, w2, b2, n, hidden, w1_grad, b1_grad, w2_grad):
     "Loss and b2's gradient for some of n rows; adds to the other gradients. All in panels."
     h = np.empty((len(w1), len(x), WIDTH), np.float32)
     g = b2 - target
     for t in range(len(w1)):
         h[t] = b1[t]
         _panel(x, w1[t], h[t])
+        h[t, :, hidden - t*WIDTH:] = 0   # past the last unit: infinity times 0 is not 0
         for i in range(len(x)):
             output = np.float32(0)
             for j in range(WIDTH):
@@ -320,19 +324,19 @@ def _fused_rows(x, target, w1, b1, w2, b2, n, w1_grad, b1_grad, w2_grad):
         for i in range(len(x)):
             for j in range(WIDTH):
                 w2_grad[t, j] += g[i] * h[t, i, j]
-                h[t, i, j] = g[i] * w2[t, j] if h[t, i, j] > 0 else 0   # now its gradient
+                h[t, i, j] = 0 if h[t, i, j] <= 0 else g[i] * w2[t, j]   # now its gradient
                 b1_grad[t, j] += h[t, i, j]
         _panel(x.T, h[t], w1_grad[t])
     return loss, g.sum()
 
 @_jit(parallel=True)
-def _fused(x, target, w1, b1, w2, b2, loss, w1_grad, b1_grad, w2_grad, b2_grad):
+def _fused(x, target, w1, b1, w2, b2, hidden, loss, w1_grad, b1_grad, w2_grad, b2_grad):
     "Each thread takes its share of the rows, and adds to gradients of its own."
     threads, chunks, n = len(loss), -(-len(x) // 60), np.float32(len(x))
     for t in prange(threads):
         for s in range(t * chunks // threads, (t + 1) * chunks // threads):
             rows = slice(60 * s, 60 * s + 60)
-            part, g = _fused_rows(x[rows], target[rows], w1, b1, w2, b2[0], n,
+            part, g = _fused_rows(x[rows], target[rows], w1, b1, w2, b2[0], n, hidden,
                                   w1_grad[t], b1_grad[t], w2_grad[t])
             loss[t] += part
             b2_grad[t, 0] += g
@@ -349,12 +353,13 @@ def fused_forward_backward(
     mse(forward(x.to('meta'), meta), target.to('meta'))
     if x.is_cuda: return _fused_gpu(x, target, params)
     w1, b1, w2, b2 = (p.detach() for p in params)
-    threads, hidden = torch.get_num_threads(), len(b1)
+    hidden, double = len(b1), {'dtype': torch.float64}   # for sums over all rows
     packed = {'w1': _pack(w1), 'b1': _pack(b1[None])[:, 0], 'w2': _pack(w2.T)[:, 0], 'b2': b2}
-    sums = torch.zeros(threads), *(torch.zeros(threads, *p.shape) for p in packed.values())
-    inputs = (_array(name, v) for name, v in {'x': x, 'target': target, **packed}.items())
-    _call(_fused, *inputs, *(s.numpy() for s in sums))
-    loss, w1_grad, b1_grad, w2_grad, b2_grad = (s.sum(0) for s in sums)
+    loss, w1_grad = x.new_zeros(_threads(), **double), x.new_zeros(_threads(), *packed['w1'].shape)
+    small = [x.new_zeros(_threads(), *packed[name].shape, **double) for name in ('b1', 'w2', 'b2')]
+    inputs = [_array(name, v) for name, v in {'x': x, 'target': target, **packed}.items()]
+    _call(_fused, *inputs, hidden, *(v.numpy() for v in (loss, w1_grad, *small)))
+    loss, w1_grad, b1_grad, w2_grad, b2_grad = (v.sum(0).float() for v in (loss, w1_grad, *small))
     w1_grad = w1_grad.transpose(0, 1).flatten(1)[:, :hidden]   # out of the panels
     b1_grad, w2_grad = b1_grad.flatten()[:hidden], w2_grad.flatten()[:hidden, None]
     return loss, Params(w1_grad, b1_grad, w2_grad, b2_grad)
@@ -366,13 +371,14 @@ _gpu = triton.jit if triton else lambda kernel: kernel   # without Triton, only 
 @_gpu
 def _gpu_naive(a, b, c, n, k, m, a_row, a_col, b_row, b_col, PIECE: constexpr):
     "c[i, j] for one i and one j."
-    i, j, p = tl.program_id(0) // m, tl.program_id(0) % m, tl.arange(0, PIECE)
+    program, p = tl.program_id(0), tl.arange(0, PIECE)
+    i, j = (program // m).to(tl.int64), (program % m).to(tl.int64)
     total = tl.zeros((PIECE,), tl.float32)
     for start in range(0, k, PIECE):
         q = (start + p).to(tl.int64)
-        left = tl.load(a + i.to(tl.int64)*a_row + q*a_col, q < k, 0.).to(tl.float32)
+        left = tl.load(a + i*a_row + q*a_col, q < k, 0.).to(tl.float32)
         total += left * tl.load(b + q*b_row + j*b_col, q < k, 0.).to(tl.float32)
-    tl.store(c + i.to(tl.int64)*m + j, tl.sum(total).to(c.dtype.element_ty))
+    tl.store(c + i*m + j, tl.sum(total).to(c.dtype.element_ty))
 
 # %% ../nbs/06_limit.ipynb #gpu-tiled
 @_gpu
@@ -412,11 +418,15 @@ def matmul_triton(
     "The product by a Triton kernel."
     if triton is None: raise ImportError("matmul_triton needs Triton: pip install triton")
     versions = 'naive', 'tiled', 'grouped', 'autotuned'
+    if not a.is_cuda and os.environ.get('TRITON_INTERPRET') != '1':
+        raise ValueError(f"a is on {a.device}: Triton needs a GPU, or TRITON_INTERPRET=1")
+    if torch.is_grad_enabled() and (a.requires_grad or b.requires_grad):
+        raise ValueError("a or b requires a gradient, which this kernel has not: detach() it")
     if version not in versions: raise ValueError(f"version is {version!r}, not one of {versions}")
     n, k, m = _sizes(a, b)
     if a.dtype not in (torch.float32, torch.float16, torch.bfloat16):
         raise TypeError(f"a is {a.dtype}: this kernel takes float32, float16 and bfloat16")
-    c = a.new_empty(n, m)
+    a, b, c = a.resolve_neg(), b.resolve_neg(), a.new_empty(n, m)
     args = a, b, c, n, k, m, *a.stride(), *b.stride()
     def tiles(size): return (triton.cdiv(n, size['ROWS']) * triton.cdiv(m, size['COLS']),)
     precision = 'tf32' if tf32 else 'ieee'
@@ -443,7 +453,7 @@ def _gpu_fused(x, target, w1, b1, w2, b2, loss, w1_grad, b1_grad, w2_grad, b2_gr
         ws = tl.load(w1 + p[:, None]*hidden + j[None, :], (p[:, None] < d) & (j[None, :] < hidden), 0.)
         h = tl.dot(xs, ws, h, input_precision='ieee')
     h += tl.load(b1 + j, j < hidden, 0.)[None, :]
-    h = tl.where(h < 0, 0., h)
+    h = tl.where((h < 0) | (i[:, None] >= n) | (j[None, :] >= hidden), 0., h)
     w = tl.load(w2 + j, j < hidden, 0.)
     off = tl.sum(h * w[None, :], 1) + tl.load(b2) - tl.load(target + i, i < n, 0.)
     off = tl.where(i < n, off, 0.)
@@ -452,7 +462,7 @@ def _gpu_fused(x, target, w1, b1, w2, b2, loss, w1_grad, b1_grad, w2_grad, b2_gr
     tl.atomic_add(loss, tl.sum(off * off) / n)
     tl.atomic_add(b2_grad, tl.sum(g))
     tl.atomic_add(w2_grad + j, tl.sum(g[:, None] * h, 0), j < hidden)
-    h_grad = tl.where(h > 0, g[:, None] * w[None, :], 0.)
+    h_grad = tl.where(h <= 0, 0., g[:, None] * w[None, :])
     # back through the first
     tl.atomic_add(b1_grad + j, tl.sum(h_grad, 0), j < hidden)
     for start in range(0, d, INNER):
@@ -464,8 +474,9 @@ def _gpu_fused(x, target, w1, b1, w2, b2, loss, w1_grad, b1_grad, w2_grad, b2_gr
 def _fused_gpu(x: Tensor, target: Tensor, params: Params) -> tuple[Tensor, Params]:
     "fused_forward_backward where Triton runs."
     if triton is None: raise ImportError("x is on a GPU, which needs Triton: pip install triton")
-    if x.dtype != torch.float32: raise TypeError(f"x is {x.dtype}: this kernel takes torch.float32")
-    x, target = x.contiguous(), target.contiguous()
+    for name, v in {'x': x, 'target': target}.items():
+        if v.dtype != torch.float32: raise TypeError(f"{name} is {v.dtype}, not torch.float32")
+    x, target = x.contiguous().resolve_neg(), target.contiguous().resolve_neg()
     params = Params(*(p.detach().contiguous() for p in params))
     n, hidden = len(x), len(params.b1)
     loss, grads = x.new_zeros(()), Params(*(torch.zeros_like(p) for p in params))

@@ -163,12 +163,15 @@ def read_pages(
         for name in entry['contents']:
             page = {'path': str(proc/name), 'name': name, 'section': entry['section']}
             front = read_nb(proc/name).cells[0].source.strip().strip('-')
-            pages.append(page | {'description': ''} | yaml.safe_load(front))
+            pages.append(page | yaml.safe_load(front))
     return pages
 
 # %% ../nbs/92_site.ipynb #sections
 def _plain(html: str) -> str:
     "The text of a piece of HTML; spans only colour code, other tags part words."
+    def maths(span):   # n_\text{in} becomes n_in
+        return re.sub(r'\\([a-zA-Z]+|.)|[{}]', '', span[0].replace(r'\sqrt', '√'))
+    html = re.sub(r'<span\s+class="math.*?</span>', maths, html, flags=re.S)
     text = re.sub('<[^>]+>', ' ', re.sub('</?span[^>]*>', '', html))
     return ' '.join(unescape(text).split())
 
@@ -216,7 +219,7 @@ def quarto(
     subprocess.run(['quarto', 'render', '--no-execute'], cwd=proc, check=True)
     shutil.move(proc/get_config().doc_path.name, out)
 
-# %% ../nbs/92_site.ipynb #extras
+# %% ../nbs/92_site.ipynb #readme
 def _gfm(page: dict, folder: Path, to: dict[str, str]) -> str:
     "A page as GitHub's markdown; pictures go to `folder`."
     text = (f"# {page['title']}\n\n> {page['description']}\n\n" +
@@ -229,6 +232,7 @@ def readme() -> str: # The text of README.md
     to = {page['name']: f"nbs/{page['name']}" for page in pages}
     return _gfm(pages[0], get_config().config_path/'index_files', to)
 
+# %% ../nbs/92_site.ipynb #extras
 def extras(
     pages: list[dict], # What `read_pages` returns
     out: Path, # The built site

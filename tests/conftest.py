@@ -5,6 +5,8 @@ import shutil
 import pytest
 import torch
 
+if not torch.cuda.is_available(): os.environ['TRITON_INTERPRET'] = '1'   # Triton looks at it when kernels are made
+
 from fastlesson.data import default_device, load_data
 
 

@@ -1,18 +1,15 @@
 "Lesson 6's GPU kernels: on a GPU where there is one, else in Triton's interpreter if Triton is installed."
-import os
-
 import pytest
 import torch
 
-CUDA = torch.cuda.is_available()
-if not CUDA: os.environ['TRITON_INTERPRET'] = '1'   # before the kernels are made
 pytest.importorskip('triton', reason='Triton is not installed (a gigabyte, so not by default): pip install triton')
 
 from fastlesson import limit
 from fastlesson.backprop import forward_backward
-from fastlesson.forward import Params
+from fastlesson.forward import Params, forward, mse
 from fastlesson.matmul import error_bound
 
+CUDA = torch.cuda.is_available()   # else conftest.py asks for the interpreter
 DEVICE = 'cuda' if CUDA else 'cpu'
 VERSIONS = ['naive', 'tiled', 'grouped'] + ['autotuned'] * CUDA   # the interpreter has nothing to time
 
@@ -24,12 +21,13 @@ def test_product(version, n, k, m, dtype):
     if version != 'naive' and dtype == torch.bfloat16 and not CUDA: pytest.skip("the interpreter's dot multiplies the bits of bfloat16 as if they were integers")
     if version == 'naive' and not CUDA: n, m = min(n, 20), min(m, 20)   # it is slow with a program an element
     draw = torch.Generator().manual_seed(n + k + m)
-    a, b = (torch.randn(*s, generator=draw).to(DEVICE, dtype) for s in ((n, k), (m, k)))
-    c = limit.matmul_triton(a, b.T, version)   # b is transposed: its strides are used
+    a, b = (torch.randn(*s, generator=draw).to(DEVICE, dtype).T for s in ((k, n), (m, k)))   # transposed: their strides are used
+    c = limit.matmul_triton(a, b, version)
     assert c.shape == (n, m) and c.dtype == dtype
-    exact = a.double() @ b.T.double()
+    exact = a.double() @ b.double()
     rounding = torch.finfo(dtype).eps * exact.abs()   # of the result, when it is stored
-    assert ((c.double() - exact).abs() <= error_bound(a.float(), b.T.float()).to(DEVICE) + rounding).all()
+    assert ((c.double() - exact).abs() <= error_bound(a.float(), b.float()).to(DEVICE) + rounding).all()
+    assert torch.equal(limit.matmul_triton(a.contiguous(), b.contiguous(), version), c)
 
 
 @pytest.mark.parametrize('version', VERSIONS)
@@ -43,6 +41,7 @@ def test_refused():
     a = torch.ones(2, 3, device=DEVICE)
     with pytest.raises(ValueError, match='we need'): limit.matmul_triton(a, a)
     with pytest.raises(TypeError, match='a is torch.float64: this kernel takes'): limit.matmul_triton(a.double(), a.T.double())
+    with pytest.raises(ValueError, match='requires a gradient'): limit.matmul_triton(a, a.T.clone().requires_grad_())
     with pytest.raises(ValueError, match="version is 'best', not one of"): limit.matmul_triton(a, a.T, 'best')
 
 
@@ -56,3 +55,19 @@ def test_fused(n, n_in, hidden):
     rtol = 10 * (n + n_in + hidden)**.5 * torch.finfo(torch.float32).eps   # as in lesson 4, with all the sums on the way
     for ours, there in zip((loss, *grads), (exact_loss, *exact)):
         torch.testing.assert_close(ours.double(), there, rtol=0, atol=rtol * there.abs().max().item())
+
+
+@pytest.mark.parametrize('which, at', [('x', (2, 1)), ('w1', (1, 3)), ('b1', (2,)), ('w2', (4, 0)), ('b2', (0,))])
+@pytest.mark.parametrize('value', [float('nan'), float('inf'), -float('inf')])
+def test_fused_takes_what_is_not_finite_through(which, at, value):
+    "Just as autograd does."
+    draw = torch.Generator().manual_seed(0)
+    x, target = torch.randn(70, 9, generator=draw).to(DEVICE), torch.randn(70, generator=draw).to(DEVICE)
+    params = Params(*(torch.randn(*s, generator=draw).to(DEVICE) for s in ((9, 17), (17,), (17, 1), (1,))))
+    (x if which == 'x' else getattr(params, which))[at] = value
+    leaves = [p.clone().requires_grad_() for p in params]
+    there = mse(forward(x, Params(*leaves)), target)
+    there.backward()
+    loss, grads = limit._fused_gpu(x, target, params)
+    for ours, theirs in zip((loss, *grads), (there.detach(), *(p.grad for p in leaves))):
+        torch.testing.assert_close(ours, theirs, equal_nan=True, rtol=1e-4, atol=1e-4)   # where they are finite is what counts here
