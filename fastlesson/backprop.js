@@ -33,14 +33,14 @@ function backward(v) {
 }
 
 // The graph, from the inputs at the top to the loss: places of the nodes in a drawing of 340 by 412; then the edges,
-// what stands beside each, how far down it, and on which side
+// what stands beside each, how far down it, and how far to the right (or, negative, left) of it
 const PLACES = {'x[0]': [82, 26], 'x[1]': [258, 26], 'l1[0]': [82, 134], 'l1[1]': [258, 134], 'l2[0]': [82, 212], 'l2[1]': [258, 212],
   output: [170, 306], loss: [170, 384]}
 const EDGES = [
-  ['x[0]', 'l1[0]', 'w1[0, 0]', .5, 'end'], ['x[0]', 'l1[1]', 'w1[0, 1]', .22, 'start'],
-  ['x[1]', 'l1[0]', 'w1[1, 0]', .22, 'end'], ['x[1]', 'l1[1]', 'w1[1, 1]', .5, 'start'],
-  ['l1[0]', 'l2[0]', 'relu', .4, 'start'], ['l1[1]', 'l2[1]', 'relu', .4, 'start'],
-  ['l2[0]', 'output', 'w2[0]', .6, 'end'], ['l2[1]', 'output', 'w2[1]', .6, 'start'], ['output', 'loss', '( · − target)²', .4, 'start']]
+  ['x[0]', 'l1[0]', 'w1[0, 0]', .5, -7], ['x[0]', 'l1[1]', 'w1[0, 1]', .12, 20],
+  ['x[1]', 'l1[0]', 'w1[1, 0]', .12, -20], ['x[1]', 'l1[1]', 'w1[1, 1]', .5, 7],
+  ['l1[0]', 'l2[0]', 'relu', .4, 7], ['l1[1]', 'l2[1]', 'relu', .4, 7],
+  ['l2[0]', 'output', 'w2[0]', .6, -12], ['l2[1]', 'output', 'w2[1]', .6, 12], ['output', 'loss', '( · − target)²', .4, 7]]
 
 bring('backprop', (root, {values}) => {   // values: x[0], x[1], the nine parameters, target
   const PARAMETERS = Object.keys(values).filter(name => /^[wb]/.test(name))
@@ -81,12 +81,12 @@ bring('backprop', (root, {values}) => {   // values: x[0], x[1], the nine parame
     const {all} = state, glow = on => ({stroke: on ? `var(--${colour})` : 'var(--line)', 'stroke-width': on ? 2.5 : 1.2})
     const inWords = Object.keys(PLACES).filter(known).map(name =>
       `${name} ${number(all[name])}` + (name in sums ? `, gradient ${number(sums[name])}` : ''))
-    const lines = EDGES.map(([from, to, name, at, side]) => {
+    const lines = EDGES.map(([from, to, name, at, beside]) => {
       const [x0, y0, x1, y1] = [PLACES[from][0], PLACES[from][1] + 21, PLACES[to][0], PLACES[to][1] - 21]
       const on = now.length ? lit.includes(name) || now.some(p => p.of == from && p.from == to) : lit.includes(to)
       return [h('line', {x1: x0, y1: y0, x2: x1, y2: y1, ...glow(on)}),
-        write(x0 + at * (x1 - x0) + (side == 'end' ? -7 : 7), y0 + at * (y1 - y0) + 5, name in values ? number(values[name], 3) : name,
-          lit.includes(name) ? 'orange' : '', side)]
+        write(x0 + at * (x1 - x0) + beside, y0 + at * (y1 - y0) + 5, name in values ? number(values[name], 3) : name,
+          lit.includes(name) ? 'orange' : '', beside < 0 ? 'end' : 'start')]
     })
     const nodes = Object.entries(PLACES).map(([name, [x, y]]) => h('g', {},
       h('rect', {x: x - 60, y: y - 21, width: 120, height: 42, rx: 5, fill: 'var(--wash)', ...glow(lit.includes(name))}),
@@ -96,11 +96,10 @@ bring('backprop', (root, {values}) => {   // values: x[0], x[1], the nine parame
   }
   function productTable(now) {
     if (!now.length) return []
-    const both = now.filter(p => p.sum != p.down).map(p => [`${p.of} in all`, '', '', ['orange', number(p.sum)]])
-    const products = table(['gradient of', 'upstream', '× local', '= passed on'], [...now.map(p => [p.of, ['orange', number(p.upstream)],
-      ['blue', (p.localName && p.localName + ' = ') + number(p.local)], ['orange', number(p.down)]]), ...both])
-    for (const cell of products.querySelectorAll('td')) cell.style.whiteSpace = 'nowrap'
-    return [products]
+    const orange = x => ['orange', number(x, 3)]
+    const both = now.filter(p => p.sum != p.down).map(p => [`${p.of} in all`, '', '', orange(p.sum)])
+    return [table(['gradient of', 'upstream', '× local', '= passed on'], [...now.map(p => [p.of, orange(p.upstream),
+      ['blue', (p.localName && p.localName + '\n= ') + number(p.local, 3)], orange(p.down)]), ...both])]
   }
   function sentence(t, v, now) {
     const n = name => number(v[name]), factor = name => v[name] < 0 ? `(${n(name)})` : n(name)   // one behind a sign

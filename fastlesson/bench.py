@@ -340,9 +340,10 @@ def main(
     "Measure this machine, record it, and compare it with the machines recorded before."
     left_out = set() if torch.cuda.is_available() else {'gpu'}
     if default_device().type != 'cpu': left_out |= {'limit', 'fused'}   # these measure the processor
-    names = [name.strip() for name in only.split(',')] if only else [name for name in BENCHMARKS if name not in left_out]
-    if unknown := [name for name in names if name not in BENCHMARKS or name in left_out]:
-        raise SystemExit(f"only names {', '.join(unknown)}: on {default_device()} there are {', '.join(BENCHMARKS.keys() - left_out)}")
+    here = [name for name in BENCHMARKS if name not in left_out]
+    names = [name.strip() for name in only.split(',')] if only else here
+    if unknown := [name for name in names if name not in here]:
+        raise SystemExit(f"only names {', '.join(unknown)}: on {default_device()} there are {', '.join(here)}")
     Path(folder).mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK): raise SystemExit(f"folder {folder} can't be written to: name another with --folder")
     _entries(folder)   # a file there that is no record is better found before the measuring

@@ -126,12 +126,14 @@ bring('init', (root, {depth, width, activation, gain}) => {
       div('hint', text)]
   }
 
+  const drawHistogram = i => histograms[i].replaceChildren(...histogram(chosen[i], histograms[i].clientWidth || 164))
+  const drawChart = () => plot.replaceChildren(chart())
   function draw() {
     const started = performance.now()
     run = compute()
     run.ms = performance.now() - started
-    plot.replaceChildren(chart())
-    chosen.forEach((layer, i) => histograms[i].replaceChildren(...histogram(layer, histograms[i].clientWidth || 164)))
+    drawChart()
+    histograms.forEach((_, i) => drawHistogram(i))
     live.set(summary())
     for (const b of starts) {
       const [g, k] = STARTS[b.textContent]
@@ -144,7 +146,8 @@ bring('init', (root, {depth, width, activation, gain}) => {
   choice()
   const gains = slider('Gain', {min: .2, max: 4, step: .01, value: gain}, value => { gain = value; draw() }, v => v.toFixed(2))
   const starts = Object.keys(STARTS).map(name => button(name, () => { [gain, kind] = STARTS[name]; gains.set(gain); draw() }))
-  watch(plot, draw)
+  watch(plot, drawChart)
+  histograms.forEach((place, i) => watch(place, () => drawHistogram(i)))
 
   return {
     draw,

@@ -2,7 +2,16 @@
 const make = (tag, properties, ...children) => { const e = Object.assign(document.createElement(tag), properties); e.append(...children); return e }
 const html = document.documentElement, $ = s => document.querySelector(s), all = s => document.querySelectorAll(s)
 
-for (const e of all(".math")) katex.render(e.textContent, e, {displayMode: e.classList.contains("display"), throwOnError: false})
+const keep = (...nodes) => { const whole = make("span", {className: "whole"}); nodes[0].before(whole); whole.append(...nodes) }
+for (const e of all(".math")) {
+  katex.render(e.textContent, e, {displayMode: e.classList.contains("display"), throwOnError: false})
+  const next = e.nextSibling, marks = next?.nodeType == 3 && next.data.match(/^[.,;:)]+/)
+  const last = [...e.querySelectorAll(".inline .katex-base")].pop()
+  if (!marks || !last) continue
+  next.splitText(marks[0].length)   // no line begins with a full stop
+  keep(last)
+  keep(e, next)
+}
 
 const toggle = $("#theme")
 const label = () => toggle.textContent = html.dataset.theme == "dark" ? "Light mode" : "Dark mode"
@@ -32,7 +41,7 @@ field.onfocus = () => { if (!$("#index")) document.head.append(make("script", {i
 field.oninput = find
 field.onkeydown = e => { if (e.key == "Escape") { field.value = ""; find() } }
 function find() {
-  const words = field.value.toLowerCase().split(/\s+/).filter(Boolean)
+  const words = field.value.toLowerCase().split(/[\s=:,()'"]+/).filter(Boolean)
   const has = (text, word) => text.toLowerCase().includes(word)
   const found = words.length && window.SEARCH ? SEARCH.filter(s => words.every(w => has(s.title + " " + s.text, w))) : []
   const rank = s => words.filter(w => has(s.title, w)).length
@@ -41,5 +50,6 @@ function find() {
     const at = s.text.lastIndexOf(" ", Math.max(0, s.text.toLowerCase().indexOf(words[0]) - 40)) + 1
     return make("li", {}, make("a", {href: s.href}, make("b", {textContent: s.title}), make("span", {textContent: s.text.slice(at, at + 120)})))
   }))
+  if (words.length && window.SEARCH && !found.length) results.append(make("li", {}, make("p", {textContent: "Nothing found"})))
   $("#found").textContent = words.length ? `${found.length} sections found` : ""
 }

@@ -188,6 +188,13 @@ def test_init_controls(show):
     assert state(figure)['x'] != s['x']
 
 
+def test_init_drawn_to_measure(show):
+    figure = show(init_explorer(depth=2, width=8))
+    for place in [figure.locator('.layer > div').nth(i) for i in range(3)] + [figure.locator('svg').first.locator('..')]:
+        place.evaluate("e => e.style.width = '120px'")
+        place.locator('svg[width="120"]').wait_for()
+
+
 NAMES = ['w1[0, 0]', 'w1[0, 1]', 'w1[1, 0]', 'w1[1, 1]', 'b1[0]', 'b1[1]', 'w2[0]', 'w2[1]', 'b2']
 
 def autograd(values):
@@ -220,7 +227,7 @@ def test_backprop(show):
         for i, p in enumerate(products):
             assert math.isclose(p['upstream'] * p['local'], p['down'], rel_tol=1e-15)
             cells = rows.nth(i).locator('td').all_inner_texts()
-            assert cells[0] == shown(p['upstream']) and cells[1].endswith(shown(p['local'])) and cells[2] == shown(p['down'])
+            assert cells[0] == shown(p['upstream'], 3) and cells[1].endswith(shown(p['local'], 3)) and cells[2] == shown(p['down'], 3)
     assert state(figure)['step'] == 12
     _, grads = autograd(s['values'])
     numbers = figure.get_by_role('region', name='The numbers')
@@ -393,7 +400,12 @@ def test_same_twice(show):
 def test_narrow(show):
     figures = show(*(f() for f in ALL))
     figures.page.set_viewport_size({'width': 360, 'height': 800})
-    for kind in ('matmul', 'backprop'): figures.page.locator(f'[data-kind={kind}]').get_by_role('slider', name='Step').press('End')
+    figures.nth(0).get_by_role('combobox', name='Version').select_option('broadcast')
+    for i in (0, 2): figures.nth(i).get_by_role('slider', name='Step').press('End')
+    figures.nth(2).evaluate('f => f.fastlesson.go(7)')
+    assert figures.locator('.wide').evaluate_all('all => all.filter(e => e.scrollWidth > e.clientWidth).map(e => e.ariaLabel)') == []
+    figures.nth(0).get_by_label('a[1, 0]', exact=True).fill('-12345.678')
+    assert figures.locator('.cell').evaluate_all('all => all.filter(e => e.scrollWidth > e.clientWidth).length') == 0
     assert figures.page.evaluate('document.documentElement.scrollWidth') <= 360
 
 

@@ -117,6 +117,17 @@ def test_search(open_page):
     assert 'Kaiming' in page.locator('main').inner_text()
 
 
+def test_search_words(browser, home):
+    (page := browser.new_page()).goto(f'{home}index.html')
+    if not page.locator('#search').count(): pytest.skip("Quarto's search is its own")
+    page.fill('#search', "source='auto'")
+    page.locator('#results a[href*="data.html"]').first.wait_for()
+    assert not re.search(r'\\[a-z]', ' '.join(page.evaluate('SEARCH.map(s => s.title)')))   # maths is written plainly
+    page.fill('#search', 'xyzzy')
+    assert page.locator('#results').inner_text() == 'Nothing found'
+    page.close()
+
+
 def test_light(browser, home):
     "A page is drawn soon, weighs little, and does not jump while it loads."
     page = browser.new_page(viewport={'width': 1280, 'height': 900})
