@@ -338,6 +338,12 @@ class Model:
         self.grads = grads
 
 # %% ../nbs/04_backprop.ipynb #forward-backward
+def _check(x: Tensor, target: Tensor, params: Params) -> None:
+    "Refuses what doesn't fit together, from shapes and types alone."
+    if len(x) == 0: raise ValueError("x has no rows: a mean over none is not a number")
+    meta = Params(*(p.to('meta') for p in params))
+    mse(forward(x.to('meta'), meta), target.to('meta'))
+
 @torch.no_grad()
 def forward_backward(
     x: Tensor, # Inputs, shape `(n, n_in)`
@@ -346,9 +352,7 @@ def forward_backward(
     rows: int = 2048, # To take at a time: so few that their values stay in the cache
 ) -> tuple[Tensor, Params]: # Loss, shape `()`, and the gradient of each parameter
     "MSE of the two-layer model and its gradients, in a few megabytes."
-    if len(x) == 0: raise ValueError("x has no rows: a mean over none is not a number")
-    meta = Params(*(p.to('meta') for p in params))   # shapes and types only
-    mse(forward(x.to('meta'), meta), target.to('meta'))
+    _check(x, target, params)
     w1, b1, w2, b2 = params
     loss, w1_grad = w2.new_zeros(()), w1.new_zeros(w1.shape[::-1])   # transposed
     b1_grad, w2_grad, b2_grad = (torch.zeros_like(p) for p in (b1, w2, b2))

@@ -183,9 +183,9 @@ def _case(n: int) -> tuple:
         F.mse_loss(net(x).squeeze(-1), target).backward()
     return x, target, params, autograd
 
-def _compare(n: int, fns: dict[str, Callable], threads: list[int], memory=peak_memory) -> Iterator[dict]:
+def _compare(n: int, fns: dict[str, Callable], threads: list[int]) -> Iterator[dict]:
     "A row for each version of a pass over n rows, with its time over autograd's."
-    megabytes = {name: memory(fn) / 1e6 for name, fn in fns.items()}
+    megabytes = {name: peak_memory(fn) / 1e6 for name, fn in fns.items()}
     for t in threads:
         times = measure(fns, seconds=2., rounds=7, threads=t)
         for name, m in times.items():

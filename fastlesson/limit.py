@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 from torch.utils.benchmark import Timer
 
-from .forward import Params, forward, mse
+from .backprop import _check
+from .forward import Params
 from .matmul import _sizes
 
 # %% ../nbs/06_limit.ipynb #import-numba
@@ -348,9 +349,7 @@ def fused_forward_backward(
     params: Params, # Weights and biases, with one output
 ) -> tuple[Tensor, Params]: # Loss, shape `()`, and the gradient of each parameter
     "Lesson 4's `forward_backward` in one pass over `x`, on the CPU or (with Triton) a GPU."
-    if len(x) == 0: raise ValueError("x has no rows: a mean over none is not a number")
-    meta = Params(*(p.to('meta') for p in params))   # shapes and types only
-    mse(forward(x.to('meta'), meta), target.to('meta'))
+    _check(x, target, params)
     if x.is_cuda: return _fused_gpu(x, target, params)
     w1, b1, w2, b2 = (p.detach() for p in params)
     hidden, double = len(b1), {'dtype': torch.float64}   # for sums over all rows

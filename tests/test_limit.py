@@ -13,18 +13,12 @@ from fastlesson.backprop import forward_backward
 from fastlesson.forward import Params, forward, mse
 from fastlesson.limit import (fused_forward_backward, machine_peak, matmul_blocked, matmul_ijk, matmul_ikj, matmul_strip, matmul_tiled, roofline)
 from fastlesson.matmul import error_bound
+from test_matmul import draw, layouts
 
 KERNELS = [matmul_ijk, matmul_ikj, matmul_blocked, matmul_strip, matmul_tiled]
 kernels = pytest.mark.parametrize('matmul', KERNELS, ids=lambda f: f.__name__)
 # small ones, and those around the sizes of tiles (6, 32) and of blocks (48, 64, 1024)
 size = st.one_of(st.integers(0, 13), st.sampled_from([31, 32, 33, 47, 48, 49, 63, 64, 65, 1023, 1024, 1025]))
-layouts = st.sampled_from(['plain', 'strided', 'transposed', 'flipped'])
-
-
-def draw(n, m, layout, generator):
-    "A matrix that lies in memory in one of four ways."
-    big = torch.randn(2*n, 2*m, generator=generator)
-    return {'plain': big[:n, :m].clone(), 'strided': big[::2, ::2], 'transposed': big[:n, :m].T.contiguous().T, 'flipped': big[:n, :m].flip(1)}[layout]
 
 
 @kernels
@@ -32,7 +26,7 @@ def draw(n, m, layout, generator):
 @given(n=size, k=size, m=size, layout_a=layouts, layout_b=layouts, seed=st.integers(0, 2**32))
 def test_product(matmul, n, k, m, layout_a, layout_b, seed):
     generator = torch.Generator().manual_seed(seed)
-    a, b = draw(n, k, layout_a, generator), draw(k, m, layout_b, generator)
+    a, b = draw((n, k), torch.float32, layout_a, generator), draw((k, m), torch.float32, layout_b, generator)
     a_before, b_before = a.clone(), b.clone()
     c = matmul(a, b)
     assert c.shape == (n, m) and c.dtype == a.dtype and c.is_contiguous() and torch.equal(a, a_before) and torch.equal(b, b_before)
@@ -81,7 +75,7 @@ def test_whatever_torchs_defaults(matmul):
 @given(n=st.one_of(st.integers(1, 13), st.sampled_from([59, 60, 61, 121, 300])), n_in=size, hidden=st.sampled_from([1, 5, 31, 32, 33, 50, 64, 65]), layout=layouts, seed=st.integers(0, 2**32))
 def test_fused(n, n_in, hidden, layout, seed):
     generator = torch.Generator().manual_seed(seed)
-    x, target = draw(n, n_in, layout, generator), torch.randn(n, generator=generator)
+    x, target = draw((n, n_in), torch.float32, layout, generator), torch.randn(n, generator=generator)
     params = Params(*(torch.randn(*s, generator=generator) for s in ((n_in, hidden), (hidden,), (hidden, 1), (1,))))
     exact_loss, exact = forward_backward(x.double(), target.double(), Params(*(p.double() for p in params)))
     loss, grads = fused_forward_backward(x, target, params)
@@ -106,20 +100,27 @@ def test_fused_refused():
     with pytest.raises(TypeError, match='x is torch.float64'): fused_forward_backward(torch.ones(4, 3).double(), torch.ones(4).double(), Params(*(p.double() for p in params)))
 
 
-@pytest.mark.parametrize('which, at', [('x', (65, 2)), ('w1', (1, 3)), ('b1', (2,)), ('w2', (4, 0)), ('b2', (0,))])
-@pytest.mark.parametrize('value', [float('nan'), float('inf'), -float('inf')])
-def test_fused_takes_what_is_not_finite_through(which, at, value):
-    "Just as autograd does."
+def not_finite(test):
+    test = pytest.mark.parametrize('which, at', [('x', (65, 2)), ('w1', (1, 3)), ('b1', (2,)), ('w2', (4, 0)), ('b2', (0,))])(test)
+    return pytest.mark.parametrize('value', [float('nan'), float('inf'), -float('inf')])(test)
+
+
+def check_not_finite(fused, which, at, value, hidden, device='cpu'):
+    "What is not finite comes through as it does with autograd."
     draw = torch.Generator().manual_seed(0)
-    x, target = torch.randn(70, 9, generator=draw), torch.randn(70, generator=draw)
-    params = Params(*(torch.randn(*s, generator=draw) for s in ((9, 5), (5,), (5, 1), (1,))))
+    x, target = torch.randn(70, 9, generator=draw).to(device), torch.randn(70, generator=draw).to(device)
+    params = Params(*(torch.randn(*s, generator=draw).to(device) for s in ((9, hidden), (hidden,), (hidden, 1), (1,))))
     (x if which == 'x' else getattr(params, which))[at] = value
     leaves = [p.clone().requires_grad_() for p in params]
     there = mse(forward(x, Params(*leaves)), target)
     there.backward()
-    loss, grads = fused_forward_backward(x, target, params)
+    loss, grads = fused(x, target, params)
     for ours, theirs in zip((loss, *grads), (there.detach(), *(p.grad for p in leaves))):
         torch.testing.assert_close(ours, theirs, equal_nan=True, rtol=1e-4, atol=1e-4)   # where they are finite is what counts here
+
+
+@not_finite
+def test_fused_takes_what_is_not_finite_through(which, at, value): check_not_finite(fused_forward_backward, which, at, value, 5)
 
 
 def test_fused_loses_nothing_over_many_rows():

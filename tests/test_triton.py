@@ -6,8 +6,9 @@ pytest.importorskip('triton', reason='Triton is not installed (a gigabyte, so no
 
 from fastlesson import limit
 from fastlesson.backprop import forward_backward
-from fastlesson.forward import Params, forward, mse
+from fastlesson.forward import Params
 from fastlesson.matmul import error_bound
+from test_limit import check_not_finite, not_finite
 
 CUDA = torch.cuda.is_available()   # else conftest.py asks for the interpreter
 DEVICE = 'cuda' if CUDA else 'cpu'
@@ -57,17 +58,5 @@ def test_fused(n, n_in, hidden):
         torch.testing.assert_close(ours.double(), there, rtol=0, atol=rtol * there.abs().max().item())
 
 
-@pytest.mark.parametrize('which, at', [('x', (2, 1)), ('w1', (1, 3)), ('b1', (2,)), ('w2', (4, 0)), ('b2', (0,))])
-@pytest.mark.parametrize('value', [float('nan'), float('inf'), -float('inf')])
-def test_fused_takes_what_is_not_finite_through(which, at, value):
-    "Just as autograd does."
-    draw = torch.Generator().manual_seed(0)
-    x, target = torch.randn(70, 9, generator=draw).to(DEVICE), torch.randn(70, generator=draw).to(DEVICE)
-    params = Params(*(torch.randn(*s, generator=draw).to(DEVICE) for s in ((9, 17), (17,), (17, 1), (1,))))
-    (x if which == 'x' else getattr(params, which))[at] = value
-    leaves = [p.clone().requires_grad_() for p in params]
-    there = mse(forward(x, Params(*leaves)), target)
-    there.backward()
-    loss, grads = limit._fused_gpu(x, target, params)
-    for ours, theirs in zip((loss, *grads), (there.detach(), *(p.grad for p in leaves))):
-        torch.testing.assert_close(ours, theirs, equal_nan=True, rtol=1e-4, atol=1e-4)   # where they are finite is what counts here
+@not_finite
+def test_fused_takes_what_is_not_finite_through(which, at, value): check_not_finite(limit._fused_gpu, which, at, value, 17, DEVICE)
