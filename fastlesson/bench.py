@@ -159,7 +159,7 @@ def fused() -> Iterator[dict]: # A row for each number of rows, version and numb
         fns = {'autograd': autograd}
         if n == 50_000:
             if shutil.which('g++'): fns['compile'] = torch.compile(autograd)
-            fns['lesson 5'] = lambda: forward_backward(x, target, params)
+            fns['in chunks'] = lambda: forward_backward(x, target, params)
         fns['one pass'] = lambda: fused_forward_backward(x, target, params)
         for fn in fns.values(): fn()   # compiled
         yield from _compare(n, fns, _threads() if n == 50_000 else [1])
