@@ -23,15 +23,15 @@ from matplotlib_inline.backend_inline import set_matplotlib_formats
 from torch import Tensor
 
 # %% ../nbs/91_figures.ipynb #style
-BLUE, ORANGE, GREEN, GREY = '#3b8ec2', '#d55e00', '#009e73', '#808080'
+BLUE, ORANGE, GREEN, GREY = '#3b8ec2', '#d55e00', '#009e73', '#767676'
 
 def set_style() -> None:
-    "Draw from now on as all lessons do: small, quiet, legible in light and dark."
+    "Draw from now on as all lessons do: as wide as the column, legible in light and dark."
     clear = ('figure.facecolor', 'savefig.facecolor', 'axes.facecolor')
     grey = ('axes.edgecolor', 'axes.labelcolor', 'axes.titlecolor', 'text.color',
             'xtick.color', 'ytick.color', 'legend.labelcolor', 'grid.color')
     plt.rcParams.update(dict.fromkeys(clear, 'none') | dict.fromkeys(grey, GREY) | {
-        'figure.figsize': (6, 3), 'font.size': 9, 'axes.titlesize': 10,
+        'figure.figsize': (7, 3), 'font.size': 10, 'axes.titlesize': 11,
         'axes.spines.top': False, 'axes.spines.right': False, 'legend.frameon': False,
         'axes.grid': True, 'axes.axisbelow': True, 'grid.alpha': .2,
         'axes.prop_cycle': cycler(color=[BLUE, ORANGE, GREEN, GREY]),
