@@ -19,7 +19,7 @@ setup(
     license='Apache-2.0',
     url=cfg['git_url'],
     packages=find_packages(include=['fastlesson']),
-    package_data={'fastlesson': ['*.gz', '*.js', '*.css']},
+    package_data={'fastlesson': ['*.gz', 'figures/*']},
     python_requires='>=' + cfg['min_python'],
     install_requires=cfg['requirements'].split(),
     extras_require={'limit': cfg['limit_requirements'].split(),
