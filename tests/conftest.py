@@ -20,6 +20,8 @@ def pytest_configure(config):
         raise pytest.UsageError('--cuda: torch finds no CUDA device here, so nothing was tested')
     config.device = default_device()
     config.datasets = sorted({'digits', load_data(device='cpu').source})
+    if config.getoption('--store') and 'mnist' not in config.datasets:
+        raise pytest.UsageError('--store: outputs are stored from MNIST, which is not at hand. FASTLESSON_DATA can name a folder that has it.')
 
 
 def pytest_generate_tests(metafunc):

@@ -1,8 +1,11 @@
-"The package, the notebooks and README.md are in step."
-import importlib
-import inspect
+"The package, the notebooks and README.md are in step, and the house keeps its order."
+import ast
+import importlib.metadata
+import re
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from execnb.nbio import read_nb
@@ -10,7 +13,11 @@ from nbdev.config import get_config
 
 from fastlesson.site import readme
 
-ROOT = get_config().config_path
+CFG = get_config()
+ROOT, BIN = CFG.config_path, Path(sys.executable).parent
+LESSONS = sorted(p for p in CFG.nbs_path.glob('[0-9]*.ipynb') if p.name < '80')
+MODULES = sorted(CFG.lib_path.glob('[a-z]*.py'))
+INSTRUMENTS, PRODUCTS = {'measure', 'figures'}, {'bench', 'site'}
 
 
 @pytest.fixture(scope='module')
@@ -21,7 +28,7 @@ def copy(tmp_path_factory):
         (shutil.copytree if (ROOT/name).is_dir() else shutil.copy)(ROOT/name, copy/name)
     for module in (copy/'fastlesson').glob('*.py'):
         if module.name != '__init__.py': module.unlink()
-    for command in ('nbdev_export', 'nbdev_clean'): subprocess.run(command, cwd=copy, check=True)
+    for command in ('nbdev_export', 'nbdev_clean'): subprocess.run(BIN/command, cwd=copy, check=True)
     return copy
 
 
@@ -33,22 +40,47 @@ def differing(copy, folder, pattern):
 
 def test_exported(copy): assert differing(copy, 'fastlesson', '*.py') == [], 'run `make notebooks`: these are not what the notebooks export'
 def test_clean(copy): assert differing(copy, 'nbs', '*.ipynb') == [], 'run `nbdev_clean`: these notebooks are not clean'
-def test_readme(): assert (ROOT/'README.md').read_text() == readme(), 'run `make notebooks`: README.md is not what index.ipynb says'
+def test_readme(): assert (ROOT/'README.md').read_text(encoding='utf-8') == readme(), 'run `make readme`: README.md is not what index.ipynb says'
 
 
-LESSONS = sorted(ROOT.glob('nbs/0*.ipynb'))
+def imports(tree):
+    "The names that a syntax tree imports from the package, as (module, name)."
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.level == 1 or (node.module or '').startswith('fastlesson.')):
+            for alias in node.names: yield (node.module or alias.name).removeprefix('fastlesson.'), alias.name
+
+
+@pytest.mark.parametrize('module', MODULES, ids=lambda p: p.stem)
+def test_module(module):
+    "A module is short, and builds only on what stands below it."
+    source = module.read_text(encoding='utf-8')
+    used = set(imports(ast.parse(source)))
+    lesson = module.stem not in INSTRUMENTS | PRODUCTS
+    assert len(source.splitlines()) <= (330 if module.stem in ('bench', 'limit', 'site') else 250)
+    assert [f'{m}.{name}' for m, name in used if name.startswith('_')] == [], 'private names stay in their module'
+    assert {m for m, _ in used} & PRODUCTS == set(), 'nobody builds on a product'
+    if lesson: assert {m for m, _ in used} & INSTRUMENTS == set(), 'a lesson needs no instrument to be used'
+    if module.stem in INSTRUMENTS: assert used == set(), 'instruments know no lesson'
+
+
+ASSERTS = re.compile(r'^\s*(assert\b|assert_\w+\(|test_\w+\(|with expect_fail\(|expect_fail\()', re.M)
+
+
+def code_cells(path): return [c for c in read_nb(path).cells if c.cell_type == 'code']
 
 
 @pytest.mark.parametrize('path', LESSONS, ids=lambda p: p.stem)
-def test_colab(path):
-    cell = next(c for c in read_nb(path).cells if c.id == 'colab')
-    assert f"git clone -q --depth 1 {get_config().git_url}\n" in cell.source, 'the address is that of settings.ini'
+def test_lesson(path):
+    "A lesson needs only its first cell to run anywhere, claims what it checks, and imports nothing from the roof."
+    cells = code_cells(path)
+    assert f'fastlesson[notebooks] @ git+{CFG.git_url}' in cells[0].source, 'the address is that of settings.ini'
+    assert not any('nbdev' in c.source for c in cells), 'readers have no nbdev'
+    for cell in cells:
+        claims = re.match(r'#\| *(check|hide)\b', cell.source)
+        if ASSERTS.search(cell.source) and not claims:
+            pytest.fail(f"cell '{cell.id}' checks something: give it `#| check: <claim>`, and let it do nothing else")
+    plain = '\n'.join(re.sub(r'^[%!].*|^( +)[%!].*', r'\1pass', c.source, flags=re.M) for c in cells)
+    assert {m for m, _ in imports(ast.parse(plain))} & PRODUCTS == set()
 
 
-def test_reference():
-    "Every public function and class has an entry in the reference."
-    shown = ''.join(c.source for c in read_nb(ROOT/'nbs/81_api.ipynb').cells)
-    for path in ROOT.glob('fastlesson/[a-z]*.py'):
-        module = importlib.import_module(f'fastlesson.{path.stem}')
-        missing = [n for n in module.__all__ if (inspect.isfunction(o := getattr(module, n)) or inspect.isclass(o)) and f'show_doc({path.stem}.{n})' not in shown]
-        assert not missing, f'81_api.ipynb has no show_doc for {path.stem}: {missing}'
+def test_version(): assert importlib.metadata.version(CFG.lib_name) == CFG.version
