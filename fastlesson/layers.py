@@ -14,15 +14,18 @@ from .forward import linear, mse, relu
 # %% ../nbs/07_layers.ipynb #layer
 class Layer:
     "Step of a model: `layer(x)` goes forward, `layer.backward(y_grad)` back."
-    params, grads = (), ()
+    params, grads, input_grad = (), (), True
     def __call__(self, x: Tensor) -> Tensor:
-        "The output, shape `(n, n_out)`, for an input of shape `(n, n_in)`."
+        "The output, shape `(n, n_out)`, for an input of shape `(n, n_in)`, which is kept."
         self.x = x
         return self.forward(x)
     def forward(self, x: Tensor) -> Tensor:
         raise NotImplementedError(f"{type(self).__name__} has no forward(x)")
     def backward(self, y_grad: Tensor) -> Tensor | None:
         raise NotImplementedError(f"{type(self).__name__} has no backward(y_grad)")
+    def __getattr__(self, name): # called only for a name that is not there
+        raise AttributeError(f"{type(self).__name__} has no {name}: "
+                             "what backward() needs is kept by a call, so call it first")
 
 # %% ../nbs/07_layers.ipynb #relu-layer
 class ReLU(Layer):
@@ -46,8 +49,8 @@ class Linear(Layer):
         return x_grad
 
 # %% ../nbs/07_layers.ipynb #mse-layer
-class MSE:
-    "Mean squared error, at the end of a model."
+class MSE(Layer):
+    "Mean squared error, the last step of a model."
     def __call__(self, output: Tensor, target: Tensor) -> Tensor:
         self.output, self.target = output, target
         return mse(output, target)
@@ -58,20 +61,34 @@ class Model:
     "Layers and a loss: `model(x, target)`, then `model.backward()` for `model.grads`."
     def __init__(
         self,
-        layers: list[Layer], # From input to output
-        loss: MSE, # Called with the output and the target
-    ): self.layers, self.loss, self.grads = layers, loss, []
+        layers: list[Layer], # From input to output, each object once
+        loss: MSE, # Called with the output and the target; any class like `MSE`
+    ):
+        self.layers, self.loss, self.grads = list(layers), loss, []
+        for i, layer in enumerate(self.layers):
+            if layer in self.layers[:i]:
+                raise ValueError(f"layers[{i}] stands in the list before: a layer keeps "
+                                 "one input, so make a second one (it may share w and b)")
+            if i and not layer.input_grad:
+                raise ValueError(f"layers[{i}] has input_grad=False: only the first "
+                                 "layer may, since the one before needs that gradient")
     @property
     def params(self) -> list[Tensor]:
+        "The parameters of all layers, in their order."
         return [p for layer in self.layers for p in layer.params]
     def __call__(self, x: Tensor, target: Tensor) -> Tensor:
+        "The loss."
         for layer in self.layers: x = layer(x)
         return self.loss(x, target)
+    def predict(self, x: Tensor) -> Tensor:
+        "The output of the last layer; keeps nothing, so a `backward()` may still follow."
+        for layer in self.layers: x = layer.forward(x)
+        return x
     def backward(
         self,
         accumulate: bool = False, # Add to the gradients that are there?
     ) -> None:
-        "Gradients of the latest call, in the order of `params`."
+        "Gradients of the latest call, in the order of `params`, as a new list `grads`."
         grad = self.loss.backward()
         for layer in reversed(self.layers): grad = layer.backward(grad)
         grads = [g for layer in self.layers for g in layer.grads]
