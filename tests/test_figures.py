@@ -2,15 +2,18 @@
 import json
 import math
 import re
+from importlib.resources import files
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 
-from fastlesson.figures import backward_pass, init_explorer, matmul_stepper, training_view
+from fastlesson.depth import ACTIVATIONS, gain, layer_stats
+from fastlesson.figures import GREY, backward_pass, init_explorer, matmul_stepper, training_view
 from fastlesson.forward import Params, forward, mse
-from fastlesson.init import ACTIVATIONS, gain, layer_stats
 from fastlesson.matmul import error_bound
 
 A, B = torch.tensor([[1., 2., 3.], [4., 5., 6.]]), torch.tensor([[7., 10.], [8., 11.], [9., 12.]])
@@ -22,7 +25,7 @@ CLOSE = dict(rtol=1e-9, atol=1e-12)
 def html(*figures, ink='#24292f', paper='#fff'):
     body = '\n'.join(f._repr_html_() for f in figures)
     return ('<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-            f'<title>Figures</title><body style="margin: 1rem; color: {ink}; background: {paper}">{body}</body></html>')
+            f'<title>Figures</title><body style="margin: 1rem; font-family: system-ui; color: {ink}; background: {paper}">{body}</body></html>')
 
 
 @pytest.fixture(params=[1280, 390])
@@ -436,6 +439,28 @@ def test_contrast(show, ink, paper):
                 "e => getComputedStyle(e)[e.tagName == 'text' ? 'fill' : 'color']")
             above = luminance(*map(float, re.findall(r'[\d.]+', colour.removeprefix('color(srgb'))[:3]))
             assert (max(above, behind) + .05) / (min(above, behind) + .05) >= 4.5, (element, colour)
+
+
+STORED = files('fastlesson')/'figures'
+
+def snapshot(page, figure):
+    "The figure as a picture of its own, in a grey that is legible on white and on black."
+    page.set_content(html(figure, ink=GREY))
+    page.locator('.fastlesson').evaluate("f => { f.style.maxWidth = '640px'; window.dispatchEvent(new Event('resize')) }")
+    page.wait_for_timeout(300)
+    return page.locator('.fastlesson').evaluate((Path(__file__).parent/'snapshot.js').read_text(encoding='utf-8'))
+
+
+@pytest.mark.parametrize('figure', ALL)
+def test_snapshot(browser, figure, request):
+    "The picture for where no script runs is what the figure draws; `--store` takes it again."
+    figure, page = figure(), browser.new_page(viewport={'width': 1280, 'height': 900})
+    svg, path = snapshot(page, figure), STORED/f'{figure.kind}.svg'
+    page.close()
+    if request.config.getoption('--store'): path.write_text(svg, encoding='utf-8')
+    now, stored = (list(ElementTree.fromstring(text).iter()) for text in (svg, path.read_text(encoding='utf-8')))
+    def looks(e): return e.tag, (e.text or '').strip(), e.get('fill'), e.get('stroke')
+    assert list(map(looks, now)) == list(map(looks, stored)), f'{path.name} is out of date: pytest tests/test_figures.py -k snapshot --store'
 
 
 def test_without_scripts(browser):

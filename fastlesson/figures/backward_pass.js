@@ -42,7 +42,7 @@ const EDGES = [
   ['l1[0]', 'l2[0]', 'relu', .4, 7], ['l1[1]', 'l2[1]', 'relu', .4, 7],
   ['l2[0]', 'output', 'w2[0]', .6, -12], ['l2[1]', 'output', 'w2[1]', .6, 12], ['output', 'loss', '( · − target)²', .4, 7]]
 
-bring('backprop', (root, {values}) => {   // values: x[0], x[1], the nine parameters, target
+bring('backward_pass', (root, {values}) => {   // values: x[0], x[1], the nine parameters, target
   const PARAMETERS = Object.keys(values).filter(name => /^[wb]/.test(name))
   const count = () => FORWARD.length + BACKWARD.length
   const loss = moved => forward({...values, ...moved}).loss
@@ -144,7 +144,7 @@ bring('backprop', (root, {values}) => {   // values: x[0], x[1], the nine parame
 
   return {
     draw, go: steps.go,
-    view: [steps.element, live.element, div('sides', div('', graph, scrolling('The products of this step', products)),
+    view: [steps.element, live.element, div('sides stage', div('', graph, scrolling('The products of this step', products)),
       div('', scrolling('The numbers', table(['name', 'value', 'gradient', 'by difference'], rows)),
         div('row', button('Move downhill', downhill), button('First values', firstValues)),
         hint(`Blue: values, forwards. Orange: gradients, backwards. Every value in this table can be changed. By difference: the loss with ` +

@@ -50,7 +50,7 @@ function moments({f, slope}, q) {
   return {square, slopes}
 }
 
-bring('init', (root, {depth, width, activation, gain}) => {
+bring('init_explorer', (root, {depth, width, activation, gain}) => {
   let kind = 'normal', seed = 1, chosen = [], drawn = {}, run
   const live = speaker(), plot = div(''), histograms = [0, 1, 2].map(() => div(''))
 
@@ -156,9 +156,8 @@ bring('init', (root, {depth, width, activation, gain}) => {
         slider('Layers', {min: 2, max: 60, value: depth}, value => { depth = value; choice(); draw() }).element,
         slider('Units in each', {min: 8, max: 128, step: 8, value: width}, value => { width = value; draw() }).element),
       gains.element, div('row', starts, button('Draw again', () => { seed++; draw() })),
-      div('row legend', h('b', {class: 'blue'}, '— signal'), h('b', {class: 'orange'}, '— gradient'), h('b', {class: 'green'}, '- - theory'),
-        'root of the second moment'),
-      plot, live.element, div('histograms', choices.map((c, i) => div('layer', c.element, histograms[i]))),
+      div('stage', div('row legend', h('b', {class: 'blue'}, '— signal'), h('b', {class: 'orange'}, '— gradient'),
+        h('b', {class: 'green'}, '- - theory'), 'root of the second moment'), plot), live.element, div('histograms', choices.map((c, i) => div('layer', c.element, histograms[i]))),
       hint('64 random inputs. Between layers of one width Glorot’s factor is LeCun’s; PyTorch’s √5 is uniform between ±1/√n, the others are ' +
         'normal. Theory is an average over draws: a layer of few units is off by some per cent, and over many layers that adds up.')],
     get state() { return {depth, width, activation, gain, kind, batch: BATCH, chosen, ...draws(), ...run} }}

@@ -24,7 +24,7 @@ const VERSIONS = {
     count: (n, k) => k,
     box: (t, n, k, m) => ({I: upto(n), J: upto(m), P: [t]})}}
 
-bring('matmul', (root, {a, b, bytes}) => {
+bring('matmul_stepper', (root, {a, b, bytes}) => {
   const [n, k, m] = [a.length, b.length, b[0].length]
   let version = 'loops'
   const count = () => VERSIONS[version].count(n, k, m)
@@ -107,9 +107,9 @@ bring('matmul', (root, {a, b, bytes}) => {
   return {
     draw, go: steps.go,
     view: [
-      div('row', choose('Version', titles(VERSIONS), version, value => { version = value; steps.go(0) })), code,
-      scrolling('The matrices', div('product', matrix('b', k, m, input('b', b)), matrix('a', n, k, input('a', a)),
-        matrix('c', n, m, () => h('span', {class: 'cell'})))),
+      div('row', choose('Version', titles(VERSIONS), version, value => { version = value; steps.go(0) })),
+      div('stage', code, scrolling('The matrices', div('product', matrix('b', k, m, input('b', b)), matrix('a', n, k, input('a', a)),
+        matrix('c', n, m, () => h('span', {class: 'cell'}))))),
       steps.element, live.element, stats, detail, hint('The numbers of a and b can be changed. Tinted: read in this step. Solid: written.')],
     get state() { return {version, step: steps.step, count: count(), a, b, box: steps.step ? box(steps.step - 1) : null, ...result(steps.step)} }}
 })

@@ -59,7 +59,7 @@ function gradients(params, {x, y}) {
   return {grads, loss: loss / x.length, accuracy: right / x.length}
 }
 
-bring('train', (root, {problem, start, rate}) => {
+bring('training_view', (root, {problem, start, rate}) => {
   let seed = 1, data, params, losses, now
   const live = speaker(), curve = div(''), canvas = h('canvas', {role: 'img', width: 400, height: 300})
 
@@ -142,7 +142,7 @@ bring('train', (root, {problem, start, rate}) => {
           rate.toFixed(2), value => { rate = +value })),
       div('row', runButton, button('Step', () => { run.stop(); step(); draw() }), button('Reset', reset),
         button('Another start', () => { seed++; reset() })),
-      live.element, div('sides', canvas, curve),
+      live.element, div('sides stage', canvas, curve),
       hint('Discs and squares are the two classes; the plane is coloured by what the network says, the stronger the surer. ' +
         'Two hidden layers of 16 units with ReLU; each step is taken on all 200 points.')],
     get state() {
