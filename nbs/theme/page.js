@@ -3,7 +3,7 @@ const make = (tag, properties, ...children) => { const e = Object.assign(documen
 const html = document.documentElement, $ = s => document.querySelector(s), all = s => document.querySelectorAll(s)
 
 const keep = (...nodes) => { const whole = make("span", {className: "whole"}); nodes[0].before(whole); whole.append(...nodes) }
-for (const e of all(".math")) {
+for (const e of window.katex ? all(".math") : []) {
   katex.render(e.textContent, e, {displayMode: e.classList.contains("display"), throwOnError: false})
   const next = e.nextSibling, marks = next?.nodeType == 3 && next.data.match(/^[.,;:)]+/)
   const last = [...e.querySelectorAll(".inline .katex-base")].pop()
@@ -15,7 +15,7 @@ for (const e of all(".math")) {
 
 const toggle = $("#theme")
 const label = () => toggle.textContent = html.dataset.theme == "dark" ? "Light mode" : "Dark mode"
-toggle.onclick = () => { html.dataset.theme = localStorage.theme = html.dataset.theme == "dark" ? "light" : "dark"; label() }
+toggle.onclick = () => { html.dataset.theme = stored("theme", html.dataset.theme == "dark" ? "light" : "dark"); label() }
 label()
 
 const narrow = matchMedia("(max-width: 800px)")
@@ -33,13 +33,37 @@ for (const pre of all("pre.sourceCode")) {
   }
   pre.parentNode.append(copy)
 }
-for (const e of all("main pre, .math.display, main table")) e.tabIndex = 0   // what is wide can be scrolled from the keyboard
+
+// The table of contents follows the reader.
+const places = new Map([...all("#toc a")].map(a => [document.getElementById(decodeURIComponent(a.hash.slice(1))), a]))
+const follow = () => {
+  const last = [...places.keys()].filter(h => h && h.getBoundingClientRect().top < 120).pop()
+  for (const [h, a] of places) {
+    if ((h == last) == a.hasAttribute("aria-current")) continue
+    a.toggleAttribute("aria-current", h == last)
+    const list = $("aside"), at = a.getBoundingClientRect(), box = list.getBoundingClientRect()
+    if (h == last && (at.top < box.top + 40 || at.bottom > box.bottom - 40)) list.scrollTop += at.top - box.top - box.height / 2
+  }
+}
+let waits = false
+addEventListener("scroll", () => { if (!waits) requestAnimationFrame(() => { waits = false; follow() }); waits = true }, {passive: true})
+follow()
 
 // The index is a script and not JSON, so that search also works from a folder, where fetching is not allowed.
 const field = $("#search"), results = $("#results")
 field.onfocus = () => { if (!$("#index")) document.head.append(make("script", {id: "index", src: "search.js", onload: find})) }
 field.oninput = find
-field.onkeydown = e => { if (e.key == "Escape") { field.value = ""; find() } }
+const leave = () => { field.value = ""; find() }
+addEventListener("click", e => { if (!e.target.closest("[role=search]")) leave() })
+addEventListener("keydown", e => {
+  const links = [...all("#results a")], at = links.indexOf(document.activeElement)
+  if ((e.key == "/" || e.key == "k" && (e.ctrlKey || e.metaKey)) && !e.target.closest("input, textarea, select, [contenteditable]")) { field.focus(); e.preventDefault() }
+  if (!e.target.closest("[role=search]")) return
+  if (e.key == "Escape") { leave(); field.focus() }
+  if (e.key == "Enter" && at < 0) links[0]?.click()
+  const step = {ArrowDown: 1, ArrowUp: -1}[e.key]
+  if (step) { (links[at + step] ?? field).focus(); e.preventDefault() }
+})
 function find() {
   const words = field.value.toLowerCase().split(/[\s=:,()'"]+/).filter(Boolean)
   const has = (text, word) => text.toLowerCase().includes(word)

@@ -1,0 +1,35 @@
+// What both editions do alike: the switch for code, what scrolls from the keyboard, folded parts on paper. It runs before the page is drawn.
+(() => {
+  const root = document.documentElement, all = s => document.querySelectorAll(s)
+  window.stored = (name, value) => {   // a browser may deny storage
+    try { return value === undefined ? localStorage[name] : localStorage[name] = value } catch { return value }
+  }
+  const show = choice => {
+    root.dataset.code = choice
+    for (const fold of all("main details.code-fold")) fold.open = choice == "all"
+    for (const button of all("#code-switch button")) button.ariaPressed = button.textContent == choice
+  }
+  const choice = ["all", "none"].find(c => c == stored("code")) || "lesson"
+  root.dataset.code = choice
+  addEventListener("DOMContentLoaded", () => {
+    if (document.querySelector("#code-switch")) show(choice)
+    else root.dataset.code = "lesson"   // a page without the switch shows its code
+    for (const button of all("#code-switch button")) button.onclick = () => show(stored("code", button.textContent))
+    const names = {PRE: "Code or output", TABLE: "Table"}
+    const sizes = new ResizeObserver(entries => {
+      for (const {target: e} of entries) {
+        const wide = e.scrollWidth > e.clientWidth
+        if (!wide) e.removeAttribute("tabindex")
+        else if (e.tabIndex < 0) e.tabIndex = 0
+        if (wide && e.tagName != "TABLE") { e.role = "group"; e.ariaLabel = `${names[e.tagName] ?? "Formula"}, scrolls sideways` }
+      }
+    })
+    for (const e of all("main pre, main .math.display, main table, main .wide")) sizes.observe(e)
+  })
+  let opened = []
+  addEventListener("beforeprint", () => {
+    opened = [...all("main details:not(.code-fold, [open])")]
+    for (const e of opened) e.open = true
+  })
+  addEventListener("afterprint", () => { for (const e of opened) e.open = false })
+})()
