@@ -4,9 +4,14 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: docs serve quarto test test-gpu bench bench-gpu notebooks mutants clean
 
-docs: .venv/ready            ## build the site into _docs
-	nbdev_export
+docs: _docs/llms.txt         ## build what changed of the site into _docs
+	@echo 'To read it: `make serve` and http://127.0.0.1:8000, or open _docs/index.html'
+
+_docs/llms.txt: .venv/ready settings.ini _quarto.yml fastlesson/site.py $(shell find nbs fastlesson -name '[a-z0-9]*.*' -not -path '*/[._]*') $(shell command -v quarto)
 	python -c "from fastlesson.site import build; build()"
+
+fastlesson/site.py: nbs/92_site.ipynb | .venv/ready
+	nbdev_export --path $<
 
 serve: docs                  ## look at the site on this machine
 	python -m http.server --bind 127.0.0.1 --directory _docs 8000

@@ -4,17 +4,16 @@
   window.stored = (name, value) => {   // a browser may deny storage
     try { return value === undefined ? localStorage[name] : localStorage[name] = value } catch { return value }
   }
+  const choices = ["all", "lesson", "none"]
   const show = choice => {
     root.dataset.code = choice
     for (const fold of all("main details.code-fold")) fold.open = choice == "all"
     for (const button of all("#code-switch button")) button.ariaPressed = button.textContent == choice
   }
-  const choice = ["all", "none"].find(c => c == stored("code")) || "lesson"
-  root.dataset.code = choice
   addEventListener("DOMContentLoaded", () => {
-    if (document.querySelector("#code-switch")) show(choice)
-    else root.dataset.code = "lesson"   // a page without the switch shows its code
-    for (const button of all("#code-switch button")) button.onclick = () => show(stored("code", button.textContent))
+    const place = document.querySelector("#code-switch")   // a page without it shows its code
+    place?.append("Code: ", ...choices.map(c => Object.assign(document.createElement("button"), {type: "button", textContent: c, onclick: () => show(stored("code", c))})))
+    if (place) show(choices.find(c => c == stored("code")) ?? "lesson")
     const names = {PRE: "Code or output", TABLE: "Table"}
     const sizes = new ResizeObserver(entries => {
       for (const {target: e} of entries) {
