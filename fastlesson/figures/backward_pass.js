@@ -6,6 +6,8 @@ const MOVE = 1e-4   // of a finite difference; the loss is quadratic in each par
 const FORWARD = ['l1[0]', 'l1[1]', 'l2[0]', 'l2[1]', 'output', 'loss']
 const BACKWARD = ['the squared error', 'the second layer', 'the ReLU of unit 0', 'the ReLU of unit 1',
   'unit 0 of the first layer', 'unit 1 of the first layer']
+const MISTAKES = {none: 'none', two: 'the 2 of the loss is forgotten', mask: 'ReLU lets every gradient through', early: 'w2 gets l1 where it needs l2',
+  order: 'w1 gets the inputs in the wrong order', bias: 'the biases get no gradient'}
 
 function forward(v) {
   const l1 = [0, 1].map(j => v['x[0]'] * v[`w1[0, ${j}]`] + v['x[1]'] * v[`w1[1, ${j}]`] + v[`b1[${j}]`])
@@ -13,49 +15,52 @@ function forward(v) {
   const output = l2[0] * v['w2[0]'] + l2[1] * v['w2[1]'] + v.b2
   return {'l1[0]': l1[0], 'l1[1]': l1[1], 'l2[0]': l2[0], 'l2[1]': l2[1], output, loss: (output - v.target) ** 2}
 }
-// The way back, as a list of steps. Each is a list of products: the gradient of `of` gets that of `from`, times a local one.
-function backward(v) {
-  const gradients = {loss: 1}
+// The backward pass, as a list of steps. Each is a list of products: the gradient of `of` gets that of `from`, times a local one.
+function backward(v, mistake) {
+  const gradients = {loss: 1}, is = name => mistake == name
   const step = (from, ...products) => products.map(([of, localName, local]) => {
     const upstream = gradients[from], down = upstream * local
     gradients[of] = (gradients[of] ?? 0) + down   // a value that is used twice gets two parts, and they add up
     return {of, from, upstream, localName, local, down, sum: gradients[of]}
   })
-  const by = (of, local) => [of, local, v[local]]
-  const relu = j => step(`l2[${j}]`, [`l1[${j}]`, `[l1[${j}] > 0]`, v[`l1[${j}]`] > 0 ? 1 : 0])
-  const unit = j => step(`l1[${j}]`, by(`w1[0, ${j}]`, 'x[0]'), by(`w1[1, ${j}]`, 'x[1]'), [`b1[${j}]`, '', 1],
+  const by = (of, local) => [of, local, v[local]], bias = of => [of, '', is('bias') ? 0 : 1], [first, second] = is('order') ? [1, 0] : [0, 1]
+  const relu = j => step(`l2[${j}]`, is('mask') ? [`l1[${j}]`, '', 1] : [`l1[${j}]`, `[l1[${j}] > 0]`, v[`l1[${j}]`] > 0 ? 1 : 0])
+  const unit = j => step(`l1[${j}]`, by(`w1[0, ${j}]`, `x[${first}]`), by(`w1[1, ${j}]`, `x[${second}]`), bias(`b1[${j}]`),
     by('x[0]', `w1[0, ${j}]`), by('x[1]', `w1[1, ${j}]`))
+  const input = j => is('early') ? `l1[${j}]` : `l2[${j}]`, error = v.output - v.target
   const steps = [
-    step('loss', ['output', '2 (output − target)', 2 * (v.output - v.target)]),
-    step('output', by('w2[0]', 'l2[0]'), by('w2[1]', 'l2[1]'), ['b2', '', 1], by('l2[0]', 'w2[0]'), by('l2[1]', 'w2[1]')),
+    step('loss', is('two') ? ['output', 'output − target', error] : ['output', '2 (output − target)', 2 * error]),
+    step('output', by('w2[0]', input(0)), by('w2[1]', input(1)), bias('b2'), by('l2[0]', 'w2[0]'), by('l2[1]', 'w2[1]')),
     relu(0), relu(1), unit(0), unit(1)]
   return {steps, gradients}
 }
 
-// The graph, from the inputs at the top to the loss: places of the nodes in a drawing of 340 by 412; then the edges,
-// what stands beside each, how far down it, and how far to the right (or, negative, left) of it
-const PLACES = {'x[0]': [82, 26], 'x[1]': [258, 26], 'l1[0]': [82, 134], 'l1[1]': [258, 134], 'l2[0]': [82, 212], 'l2[1]': [258, 212],
-  output: [170, 306], loss: [170, 384]}
+// The graph, from the inputs at the top to the loss: places of the nodes in a drawing of 370 by 344; then the edges,
+// and where what is written beside each of them ends (or, behind a +, begins)
+const PLACES = {'x[0]': [64, 22], 'x[1]': [306, 22], 'l1[0]': [64, 116], 'l1[1]': [306, 116], 'l2[0]': [64, 186], 'l2[1]': [306, 186],
+  output: [185, 258], loss: [185, 322]}
 const EDGES = [
-  ['x[0]', 'l1[0]', 'w1[0, 0]', .5, -7], ['x[0]', 'l1[1]', 'w1[0, 1]', .12, 20],
-  ['x[1]', 'l1[0]', 'w1[1, 0]', .12, -20], ['x[1]', 'l1[1]', 'w1[1, 1]', .5, 7],
-  ['l1[0]', 'l2[0]', 'relu', .4, 7], ['l1[1]', 'l2[1]', 'relu', .4, 7],
-  ['l2[0]', 'output', 'w2[0]', .6, -12], ['l2[1]', 'output', 'w2[1]', .6, 12], ['output', 'loss', '( · − target)²', .4, 7]]
+  ['x[0]', 'l1[0]', 'w1[0, 0]', 58, 56, 'end'], ['x[0]', 'l1[1]', 'w1[0, 1]', 122, 14, 'start'],
+  ['x[1]', 'l1[0]', 'w1[1, 0]', 248, 14, 'end'], ['x[1]', 'l1[1]', 'w1[1, 1]', 312, 56, 'start'],
+  ['l1[0]', 'l2[0]', 'relu', 72, 155, 'start'], ['l1[1]', 'l2[1]', 'relu', 298, 155, 'end'],
+  ['l2[0]', 'output', 'w2[0]', 84, 222, 'end'], ['l2[1]', 'output', 'w2[1]', 286, 222, 'start'], ['output', 'loss', '( · − target)²', 192, 293, 'start']]
 
 bring('backward_pass', (root, {values}) => {   // values: x[0], x[1], the nine parameters, target
   const PARAMETERS = Object.keys(values).filter(name => /^[wb]/.test(name))
   const count = () => FORWARD.length + BACKWARD.length
   const loss = moved => forward({...values, ...moved}).loss
   const moved = (name, by) => loss({[name]: values[name] + by * MOVE})
+  let mistake = 'none', quiz = false, seed = 1
 
   function compute() {
-    const all = {...values, ...forward(values)}, differences = {}, kinks = {}
+    const all = {...values, ...forward(values)}, differences = {}, kinks = {}, {steps, gradients} = backward(all, mistake)
     for (const name of PARAMETERS) {
       const below = (all.loss - moved(name, -1)) / MOVE, above = (moved(name, 1) - all.loss) / MOVE
       differences[name] = (moved(name, 1) - moved(name, -1)) / (2 * MOVE)
       kinks[name] = Math.abs(above - below) > .01 * Math.abs(differences[name]) + 10 * MOVE   // a smooth loss bends far less
     }
-    return {all, differences, kinks, ...backward(all)}
+    const off = PARAMETERS.filter(name => !kinks[name] && Math.abs(gradients[name] - differences[name]) > 1e-6 * (1 + all.loss))
+    return {all, differences, kinks, off, steps, gradients}
   }
   // What has been reached after t steps: values that are known, gradients so far, and the products of this very step
   function reached(t, {all, steps}) {
@@ -67,39 +72,43 @@ bring('backward_pass', (root, {values}) => {   // values: x[0], x[1], the nine p
   }
 
   const first = {...values}, round = value => +value.toPrecision(4)
-  const live = speaker(), graph = div(''), products = div('products')
-  const steps = player(root, count, draw, live)
+  const live = speaker(), graph = div('graph'), products = div('products'), verdict = h('p', {class: 'verdict'})
+  const steps = player(root, count, draw, live, 8)
   const fields = {}, cells = {}
   const rows = Object.keys(values).map(name => {
-    fields[name] = field(name, round(values[name]), value => { values[name] = value; draw() })
-    fields[name].style.width = '4.6em'
+    fields[name] = field(name, () => round(values[name]), value => { values[name] = value; draw() })
     cells[name] = [h('span', {class: 'orange'}), h('span')]
     return [h('span', {class: 'mono'}, name), fields[name], ...cells[name]]
   })
+  const numbers = table(['name', 'value', 'gradient', 'by difference'], rows)
+  numbers.querySelectorAll('tbody tr').forEach((row, i) => { row.dataset.name = Object.keys(values)[i] })
+  const list = choose('Plant a mistake', MISTAKES, mistake, guess), listed = list.querySelector('select')
 
-  function picture(state, {known, sums, now, lit, colour}) {
-    const {all} = state, glow = on => ({stroke: on ? `var(--${colour})` : 'var(--line)', 'stroke-width': on ? 2.5 : 1.2})
+  function picture({all}, {known, sums, now, lit, colour}) {
+    const glow = on => ({stroke: on ? `var(--${colour})` : 'var(--edge)', 'stroke-width': on ? 2.5 : 1})
     const inWords = Object.keys(PLACES).filter(known).map(name =>
       `${name} ${number(all[name])}` + (name in sums ? `, gradient ${number(sums[name])}` : ''))
-    const lines = EDGES.map(([from, to, name, at, beside]) => {
-      const [x0, y0, x1, y1] = [PLACES[from][0], PLACES[from][1] + 21, PLACES[to][0], PLACES[to][1] - 21]
+    const lines = EDGES.map(([from, to, name, x, y, anchor]) => {
+      const [x0, y0, x1, y1] = [PLACES[from][0], PLACES[from][1] + 19, PLACES[to][0], PLACES[to][1] - 19]
       const on = now.length ? lit.includes(name) || now.some(p => p.of == from && p.from == to) : lit.includes(to)
-      return [h('line', {x1: x0, y1: y0, x2: x1, y2: y1, ...glow(on)}),
-        write(x0 + at * (x1 - x0) + beside, y0 + at * (y1 - y0) + 5, name in values ? number(values[name], 3) : name,
-          lit.includes(name) ? 'orange' : '', beside < 0 ? 'end' : 'start')]
+      const long = Math.hypot(x1 - x0, y1 - y0), [ux, uy] = [(x1 - x0) / long, (y1 - y0) / long], [tx, ty, s] = now.length && on ? [x0, y0, 1] : [x1, y1, -1]
+      const head = [[8, 4], [8, -4]].map(([a, b]) => `${(tx + s * a * ux - b * uy).toFixed(1)},${(ty + s * a * uy + b * ux).toFixed(1)}`)   // forwards down, backwards up
+      return h('g', {'data-name': name in values ? name : null},
+        h('line', {x1: x0, y1: y0, x2: x1, y2: y1, ...glow(on)}), h('path', {d: `M${tx},${ty}L${head.join('L')}z`, fill: on ? `var(--${colour})` : 'var(--edge)', class: 'head'}),
+        write(x, y, name, 'label', anchor), name in values && write(x, y + 13, number(values[name], 3), 'blue', anchor),
+        name in sums && write(x, y + 26, number(sums[name], 3), 'orange', anchor))
     })
-    const nodes = Object.entries(PLACES).map(([name, [x, y]]) => h('g', {},
-      h('rect', {x: x - 60, y: y - 21, width: 120, height: 42, rx: 5, fill: 'var(--wash)', ...glow(lit.includes(name))}),
-      write(x - 54, y + 4, name, 'bold'), known(name) && write(x + 54, y - 4, number(all[name]), 'blue', 'end'),
-      name in sums && write(x + 54, y + 14, number(sums[name]), 'orange', 'end')))
-    return h('svg', {viewBox: '0 0 340 412', role: 'img', 'aria-label': `The model as a graph: ${inWords.join('; ')}`}, lines, nodes)
+    const nodes = Object.entries(PLACES).map(([name, [x, y]]) => h('g', {'data-name': name},
+      h('rect', {x: x - 50, y: y - 19, width: 100, height: 38, rx: 5, fill: 'var(--wash)', ...glow(lit.includes(name))}),
+      write(x - 44, y - 3, name, 'bold'), known(name) && write(x + 44, y - 3, number(all[name], 3), 'blue', 'end'),
+      name in sums && write(x + 44, y + 12, number(sums[name], 3), 'orange', 'end')))
+    return h('svg', {width: 370, height: 344, viewBox: '0 0 370 344', role: 'img', 'aria-label': `The model as a graph: ${inWords.join('; ')}`}, lines, nodes)
   }
   function productTable(now) {
-    if (!now.length) return []
     const orange = x => ['orange', number(x, 3)]
     const both = now.filter(p => p.sum != p.down).map(p => [`${p.of} in all`, '', '', orange(p.sum)])
-    return [table(['gradient of', 'upstream', '× local', '= passed on'], [...now.map(p => [p.of, orange(p.upstream),
-      ['blue', (p.localName && p.localName + '\n= ') + number(p.local, 3)], orange(p.down)]), ...both])]
+    return table(['gradient', 'upstream', '× local', '= passed on'], [...now.map(p => [p.of, orange(p.upstream),
+      ['blue', (p.localName && p.localName + ' = ') + number(p.local, 3)], orange(p.down)]), ...both])
   }
   function sentence(t, v, now) {
     const n = name => number(v[name]), factor = name => v[name] < 0 ? `(${n(name)})` : n(name)   // one behind a sign
@@ -116,16 +125,26 @@ bring('backward_pass', (root, {values}) => {   // values: x[0], x[1], the nine p
       output: () => `${linear(['l2[0]', 'w2[0]'], ['l2[1]', 'w2[1]'])} + ${factor('b2')}`,
       loss: () => `(${n('output')} − ${factor('target')})²`}[layer]() + ` = ${n(name)}.`
   }
+  function judge({off}, sums) {   // what the comparison says of the gradients known so far
+    const known = PARAMETERS.filter(name => name in sums), wrong = off.filter(name => known.includes(name))
+    if (!known.length) return 'No gradient of a parameter is known yet.'
+    if (wrong.length) return `${wrong.length} of ${known.length} gradients disagree with the difference: ${wrong.join('; ').replaceAll(', ', ',\u00a0')}.`
+    return `${known.length} of ${PARAMETERS.length} gradients are known, and they agree with the difference.` +
+      (mistake == 'none' ? '' : known.length < PARAMETERS.length ? ' Step on.' : ' With these numbers nobody can see the mistake. Set b1[1] to −1.')
+  }
 
   function draw() {
     const state = compute(), now = reached(steps.step, state)
     graph.replaceChildren(picture(state, now))
-    products.replaceChildren(...productTable(now.now))
+    products.replaceChildren(productTable(now.now))
     live.set(sentence(steps.step, state.all, now.now))
     for (const name of PARAMETERS) {
-      cells[name][0].textContent = name in now.sums ? number(state.gradients[name], 6) : '·'
-      cells[name][1].textContent = state.kinks[name] ? 'a kink is near' : number(state.differences[name], 6)
+      const known = name in now.sums, wrong = known && state.off.includes(name)
+      cells[name][0].textContent = known ? number(state.gradients[name], 6) : '·'
+      cells[name][1].textContent = state.kinks[name] ? 'a kink is near' : (wrong ? '≠ ' : '') + number(state.differences[name], 6)
+      cells[name][1].classList.toggle('off', wrong)
     }
+    verdict.textContent = judge(state, now.sums)
   }
   function downhill() {
     const {gradients, all} = compute()
@@ -133,21 +152,37 @@ bring('backward_pass', (root, {values}) => {   // values: x[0], x[1], the nine p
       values[name] -= RATE * gradients[name]
       fields[name].value = round(values[name])
     }
-    draw()
+    steps.go(count())
     live.set(`Every parameter moved by −${RATE} times its gradient: the loss went from ${number(all.loss)} to ${number(loss())}.`)
   }
-
   function firstValues() {
     for (const name in first) fields[name].value = round(values[name] = first[name])
     draw()
   }
+  function guess(name) {   // a choice from the list plants a mistake, or guesses one that is hidden
+    if (quiz && name != mistake) { listed.value = ''; return live.set(`No, it isn’t that: ${MISTAKES[name]}. Look again, or change a number.`) }
+    const found = quiz
+    quiz = false
+    mistake = name
+    steps.go(count())
+    live.set((found ? 'Found: ' : 'Planted: ') + MISTAKES[name] + '. ' + verdict.textContent)
+  }
+  function hide() {   // one of them, not the same as the last
+    const others = Object.keys(MISTAKES).filter(name => name != 'none' && name != mistake)
+    mistake = others[Math.floor(random(seed++).uniform() * others.length)]
+    quiz = true
+    listed.value = ''
+    steps.go(count())
+    live.set('A mistake is hidden in the backward pass. Compare the columns, step back, change numbers; then choose it from the list.')
+  }
+  link(root)
 
   return {
     draw, go: steps.go,
-    view: [steps.element, live.element, div('sides stage', div('', graph, scrolling('The products of this step', products)),
-      div('', scrolling('The numbers', table(['name', 'value', 'gradient', 'by difference'], rows)),
-        div('row', button('Move downhill', downhill), button('First values', firstValues)),
-        hint(`Blue: values, forwards. Orange: gradients, backwards. Every value in this table can be changed. By difference: the loss with ` +
-          `this parameter ${MOVE} higher, less the loss with it ${MOVE} lower, over ${2 * MOVE}.`)))],
-    get state() { return {step: steps.step, values, ...compute()} }}
+    view: [steps.element, live.element, div('stage sides passes', graph, div('numbers', scrolling('The numbers', numbers), verdict),
+      scrolling('The products of this step', products)),
+      div('row', list, button('Hide one from me', hide), button('Move downhill', downhill), button('First values', firstValues)),
+      hint(`Blue: values, forwards. Orange: gradients, backwards. Every value can be changed. By difference: the loss with this parameter ${MOVE} higher, ` +
+        `less the loss with it ${MOVE} lower, over ${2 * MOVE}.`)],
+    get state() { return {step: steps.step, values, mistake, quiz, ...compute()} }}
 })

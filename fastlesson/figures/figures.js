@@ -2,7 +2,7 @@
 // so that nothing leaks into the page and each figure works wherever it is put.
 
 // An element: h('button', {onclick: f, 'aria-label': '…'}, 'text', [more, children]); null and false are left out.
-const SVG = new Set(['svg', 'g', 'path', 'line', 'rect', 'text'])
+const SVG = new Set(['svg', 'g', 'path', 'line', 'rect', 'text', 'circle'])
 function h(tag, attributes = {}, ...children) {
   const e = SVG.has(tag) ? document.createElementNS('http://www.w3.org/2000/svg', tag) : document.createElement(tag)
   for (const [name, value] of Object.entries(attributes)) {
@@ -31,6 +31,7 @@ function number(x, digits = 4) {
   const text = size && (size < 1e-3 || size >= 1e5) ? x.toExponential(Math.max(1, digits - 2)) : String(+x.toPrecision(digits))
   return text.replaceAll('-', '−').replace('e+', 'e')
 }
+const power = v => v ? '10' + String(v).replace(/./g, c => c == '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[c]) : '1'   // of ten, for axes
 const titles = options => Object.fromEntries(Object.entries(options).map(([key, option]) => [key, option.title]))
 
 // Controls, each with its label. `choose` takes {value: text}.
@@ -39,17 +40,27 @@ function choose(label, options, value, onchange) {
   const list = Object.entries(options).map(([key, text]) => h('option', {value: key, selected: key == value}, text))
   return h('label', {}, h('span', {}, label), h('select', {onchange: e => onchange(e.target.value)}, list))
 }
-function slider(label, attributes, oninput, show = String) {
-  const now = h('b')
+// A slider that says its value; `marks`, {value: text}, stand under the track where they belong.
+function slider(label, attributes, oninput, show = String, marks = {}) {
+  const now = h('b'), {min, max} = attributes
   const input = h('input', {type: 'range', ...attributes, oninput: () => { say(); oninput(+input.value) }})
   const say = () => { now.textContent = show(+input.value); input.setAttribute('aria-valuetext', now.textContent) }
+  const mark = ([value, text]) => h('span', {style: `--at: ${(value - min) / (max - min)}`}, text)
   say()
-  return {element: h('label', {class: 'grow'}, h('span', {}, label + ' ', now), input),
+  return {element: h('label', {class: 'grow'}, h('span', {}, label + ' ', now), input,
+    marks != null && Object.keys(marks).length ? h('span', {class: 'marks', 'aria-hidden': 'true'}, Object.entries(marks).map(mark)) : null),
     set(value, max) { if (max != null) input.max = max; input.value = value; say() }}
 }
-// A field for a number; what isn't one (an empty field, a lone minus) leaves the last value as it is.
-const field = (label, value, oninput) => h('input', {type: 'number', step: 'any', value, 'aria-label': label,
-  oninput: e => { if (Number.isFinite(e.target.valueAsNumber)) oninput(e.target.valueAsNumber) }})
+// A field for a number. What isn't one (an empty field, a lone minus) changes nothing, and the field shows the number again
+// when it is left. The wheel scrolls the page, and never changes a number.
+const field = (label, get, set) => h('input', {type: 'number', step: 'any', value: get(), 'aria-label': label,
+  oninput: e => { if (Number.isFinite(e.target.valueAsNumber)) set(e.target.valueAsNumber) },
+  onchange: e => { if (!Number.isFinite(e.target.valueAsNumber)) e.target.value = get() }, onwheel: e => e.target.blur()})
+// A switch: a button that is pressed or not.
+const toggle = (text, on, onchange) => button(text, e => {
+  onchange(on = !on)
+  e.target.setAttribute('aria-pressed', on)
+}, {'aria-pressed': String(on)})
 
 // What is said about the step that is shown. Screen readers say it too, but not while it plays.
 function speaker() {
@@ -63,19 +74,21 @@ function loop(root, tick, wait, changed) {
   const turn = () => { if (root.isConnected && tick() !== false) timer = setTimeout(turn, wait()); else stop() }
   return {stop, get running() { return timer != null }, start() { if (timer == null) { timer = setTimeout(turn); changed(true) } }}
 }
-// Back, Step, Play, Reset and a slider. `count()` is the number of steps, `show(t)` draws the state after `t` of them.
-function player(root, count, show, live) {
-  const at = slider('Step', {min: 0, max: count(), value: 0}, t => { run.stop(); go(t) }, t => `${t} of ${count()}`)
+// Back, Step, Play, Reset and a slider. `count()` is the number of steps, `show()` draws the state after `steps.step` of them.
+function player(root, count, show, live, first = 0) {
+  const at = slider('Step', {min: 0, max: count(), value: first}, t => { run.stop(); go(t) }, t => `${t} of ${count()}`)
   const play = button('Play', () => {
     if (run.running) return run.stop()
     if (steps.step == count()) go(0)
     run.start()
   }, {class: 'main'})
-  const run = loop(root, () => { go(steps.step + 1); return steps.step < count() }, () => 900,
+  const run = loop(root, () => { go(steps.step + 1); return steps.step < count() }, () => Math.max(250, Math.min(900, 6000 / count())),
     on => { play.textContent = on ? 'Pause' : 'Play'; live.quiet(on) })
   const go = t => { steps.step = Math.max(0, Math.min(count(), t)); at.set(steps.step, count()); show() }
   const move = by => () => { run.stop(); go(steps.step + by) }
-  const steps = {step: 0, go, element: div('row', button('Back', move(-1)), button('Step', move(1)), play,
+  const keys = {ArrowLeft: move(-1), ArrowRight: move(1)}
+  const onkeydown = e => { if (e.target.matches('button') && keys[e.key]) { e.preventDefault(); keys[e.key]() } }
+  const steps = {step: first, go, element: h('div', {class: 'row player', onkeydown}, button('Back', move(-1)), button('Step', move(1)), play,
     button('Reset', move(-Infinity)), at.element)}
   return steps
 }
@@ -97,6 +110,21 @@ function axes({width, height, x, y, xTicks, yTicks, xLabel, label}) {
 // Draw again when the place for a drawing has another width: drawings are in the page's own pixels, so text keeps its size.
 function watch(place, draw) {
   new ResizeObserver(() => { if (place.firstChild?.getAttribute('width') != place.clientWidth) draw() }).observe(place)
+}
+
+// Whatever carries a name (data-name) answers to the pointer and to the focus: all that carries the same name is lit with it.
+function link(root) {
+  const light = e => {
+    const name = e.type == 'pointerout' || e.type == 'focusout' ? null : e.target.closest?.('[data-name]')?.dataset.name
+    for (const part of root.querySelectorAll('[data-name]')) part.classList.toggle('lit', part.dataset.name == name)
+  }
+  for (const type of ['pointerover', 'pointerout', 'focusin', 'focusout']) root.addEventListener(type, light)
+}
+// Call f once before the next picture, however often it is asked for until then.
+function soon(f) {
+  let asked = null
+  const call = () => { asked = null; f() }
+  return {ask() { asked ??= requestAnimationFrame(call) }, now() { if (asked != null) { cancelAnimationFrame(asked); call() } }}
 }
 
 // Random numbers that are the same in every browser: mulberry32, and from it normal numbers (Box and Muller).

@@ -1,13 +1,24 @@
 // The initialisation explorer: a stack of layers h ← f(h w), width to width, with weights of standard deviation gain/√width.
 // Weights are drawn once with standard deviation 1 and scaled when they are used, so moving the gain draws nothing again.
 
-const ACTIVATIONS = {   // the function, and its slope given the function's *value*
-  relu: {title: 'ReLU', f: y => y > 0 ? y : 0, slope: h => h > 0 ? 1 : 0},
-  tanh: {title: 'tanh', f: Math.tanh, slope: h => 1 - h * h},
-  leaky_relu: {title: 'leaky ReLU (0.01)', f: y => y > 0 ? y : .01 * y, slope: h => h > 0 ? 1 : .01},
-  linear: {title: 'none (linear)', f: y => y, slope: () => 1}}
-const STARTS = {LeCun: [1, 'normal'], Glorot: [1, 'normal'], He: [Math.SQRT2, 'normal'], 'PyTorch √5': [1 / Math.sqrt(3), 'uniform']}
-const BATCH = 64, BINS = 41
+const density = z => Math.exp(-z * z / 2) / Math.sqrt(2 * Math.PI), sigmoid = z => 1 / (1 + Math.exp(-z))
+// The normal distribution function: ½ + φ(z) (z + z³/3 + z⁵/(3·5) + …), a series whose terms all have one sign
+function normal(z) {
+  if (Math.abs(z) > 8.3) return z > 0 ? 1 : 0
+  let term = z, sum = z
+  for (let n = 3; Math.abs(term) > 1e-17 * Math.abs(sum); n += 2) sum += term *= z * z / n
+  return .5 + density(z) * sum
+}
+const ACTIVATIONS = {   // the function, and its slope
+  relu: {title: 'ReLU', f: z => z > 0 ? z : 0, slope: z => z > 0 ? 1 : 0},
+  leaky_relu: {title: 'leaky ReLU (0.01)', f: z => z > 0 ? z : .01 * z, slope: z => z > 0 ? 1 : .01},
+  gelu: {title: 'GELU', f: z => z * normal(z), slope: z => normal(z) + z * density(z)},
+  silu: {title: 'SiLU', f: z => z * sigmoid(z), slope: z => sigmoid(z) * (1 + z * (1 - sigmoid(z)))},
+  tanh: {title: 'tanh', f: Math.tanh, slope: z => 1 - Math.tanh(z) ** 2},
+  linear: {title: 'none (linear)', f: z => z, slope: () => 1}}
+const PRESETS = {   // gain, kind of weights, mark on the slider
+  'PyTorch √5': [1 / Math.sqrt(3), 'uniform', '√5'], 'LeCun = Glorot': [1, 'normal', '1'], He: [Math.SQRT2, 'normal', '√2'], tanh: [5 / 3, 'normal', '5/3']}
+const BATCH = 32, BINS = 41, FAR = 20, NEAR = 2   // FAR and NEAR: the axis of sizes, in powers of ten up and down
 
 // scale · x (n, k) @ w (k, m), all as flat arrays; the inner loop runs along memory
 function multiply(x, w, n, k, m, scale) {
@@ -43,16 +54,17 @@ function moments({f, slope}, q) {
   let square = 0, slopes = 0
   const step = .02, size = Math.sqrt(q)
   for (let i = 0; i < 800; i++) {
-    const z = (i + .5) * step - 8, h = f(size * z), weight = Math.exp(-z * z / 2) * step / Math.sqrt(2 * Math.PI)
-    square += h * h * weight
-    slopes += slope(h) ** 2 * weight
+    const z = (i + .5) * step - 8, weight = Math.exp(-z * z / 2) * step / Math.sqrt(2 * Math.PI)
+    square += f(size * z) ** 2 * weight
+    slopes += slope(size * z) ** 2 * weight
   }
   return {square, slopes}
 }
 
 bring('init_explorer', (root, {depth, width, activation, gain}) => {
-  let kind = 'normal', seed = 1, chosen = [], drawn = {}, run
-  const live = speaker(), plot = div(''), histograms = [0, 1, 2].map(() => div(''))
+  let kind = 'normal', seed = 1, chosen = Math.ceil(depth / 2), zoomed = false, own = false, drawn = {}, run
+  const live = speaker(), plot = div('plot'), histograms = [0, 1, 2].map(() => div(''))
+  const layers = () => [1, chosen, depth]
 
   function draws() {   // inputs, unit weights, and the gradient from above; drawn again only when their shape or kind changes
     const key = [depth, width, kind, seed].join()
@@ -66,17 +78,20 @@ bring('init_explorer', (root, {depth, width, activation, gain}) => {
   }
   function compute() {
     const {x, top, weights} = draws(), {f, slope} = ACTIVATIONS[activation], scale = gain / Math.sqrt(width)
-    const outputs = [], signal = [], gradient = Array(depth)
+    const before = [], outputs = [], signal = [], gradient = Array(depth)
     let h = x, g = top
     for (const w of weights) {
-      h = multiply(h, w, BATCH, width, width, scale)
-      for (let i = 0; i < h.length; i++) h[i] = f(h[i])
+      const z = multiply(h, w, BATCH, width, width, scale)
+      h = new Float64Array(z.length)
+      for (let i = 0; i < z.length; i++) h[i] = f(z[i])
+      before.push(z)
       outputs.push(h)
       signal.push(measure(h))
     }
     for (let layer = depth - 1; layer >= 0; layer--) {   // g is the gradient of what this layer puts out
       gradient[layer] = measure(g)
-      const through = g.map((v, i) => v * slope(outputs[layer][i]))
+      const through = new Float64Array(g.length)
+      for (let i = 0; i < g.length; i++) through[i] = g[i] * slope(before[layer][i])
       if (layer) g = multiplyBack(through, weights[layer], BATCH, width, width, scale)
     }
     return {outputs, signal, gradient, scale, ...theory(measure(x).rms ** 2, measure(top).rms ** 2)}
@@ -92,73 +107,85 @@ bring('init_explorer', (root, {depth, width, activation, gain}) => {
     return {forwards, backwards}
   }
 
-  function summary() {
-    const {signal, gradient, forwards, backwards, scale} = run
-    return `${depth} layers of ${width}, ${ACTIVATIONS[activation].title}, ${kind} weights of standard deviation ` +
-      `${number(gain, 3)}/√${width} = ${number(scale, 3)}. Signal after the last layer: ${number(signal[depth - 1].rms, 3)}, ` +
-      `theory ${number(forwards[depth - 1], 3)}. Gradient at the first: ${number(gradient[0].rms, 3)}, theory ${number(backwards[0], 3)}.`
-  }
+  const short = v => number(v, 2)
+  const summary = () => `${depth} layers, ${ACTIVATIONS[activation].title}, ${kind} weights of standard deviation ${number(gain, 3)}/√${width} = ` +
+    `${number(run.scale, 3)}. Signal after layer ${depth}: ${short(run.signal[depth - 1].rms)} (theory ${short(run.forwards[depth - 1])}). ` +
+    `Gradient at layer 1: ${short(run.gradient[0].rms)} (theory ${short(run.backwards[0])}).`
+  // The axis holds still, so that it is the lines that move. One that leaves it ends in an arrow and says how far it goes.
   function chart() {
     const logs = [run.forwards, run.backwards, run.signal.map(s => s.rms), run.gradient.map(s => s.rms)].map(values => values.map(Math.log10))
-    const far = Math.max(...logs.flat().map(Math.abs).filter(Number.isFinite))
-    const end = [2, 4, 10, 20, 40, 100].find(v => v >= far) || 100
-    const power = v => v ? '10' + String(v).replace(/./g, c => c == '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[c]) : '1'
-    const ends = [1, ...[1, 2, 3, 4, 5].map(i => Math.round(depth * i / 5)).filter(v => v > 2 || depth < 5)]
-    const {svg, line} = axes({width: plot.clientWidth || 330, height: 230, x: [1, depth], y: [-end, end], xLabel: 'layer',
+    const end = zoomed ? NEAR : FAR, ends = [1, ...[1, 2, 3, 4, 5].map(i => Math.round(depth * i / 5)).filter(v => v > 2 || depth < 5)]
+    const {svg, X, Y, line} = axes({width: plot.clientWidth || 330, height: 220, x: [1, depth], y: [-end, end], xLabel: 'layer',
       xTicks: Object.fromEntries(ends.map(v => [v, v])), yTicks: Object.fromEntries([-1, -.5, 0, .5, 1].map(v => [v * end, power(v * end)])),
       label: `Size by layer, on a logarithmic axis. ${summary()}`})
-    const colours = ['var(--green)', 'var(--green)', 'var(--blue)', 'var(--orange)']
-    logs.forEach((values, i) => line(values.map((v, layer) => [layer + 1, v]), colours[i], i < 2 ? 'theory' : ''))
+    const names = ['green', 'green', 'blue', 'orange']
+    logs.forEach((values, i) => {
+      line(values.map((v, layer) => [layer + 1, v]), `var(--${names[i]})`, i < 2 ? 'theory' : '')
+      if (i < 2) return
+      const order = values.map((v, layer) => [layer, v]), [far, value] = (i == 3 ? order.reverse() : order).at(-1)   // the end it grows towards
+      const out = order.find(([, v]) => Math.abs(v) > end)
+      if (out) svg.append(write(Math.min(Math.max(X(out[0] + 1), 70), plot.clientWidth - 40), value > 0 ? 24 : Y(-end) - 8,
+        `${value > 0 ? '▲' : '▼'} ${value == -Infinity ? 0 : power(Math.round(value))} at layer ${far + 1}`, names[i], 'middle'))
+    })
     return svg
   }
-  // The values of one layer on an axis of ±3 times their own size: how large they are is in the chart, this is their shape
+  // The values of one layer, all three layers on one axis, so that what has shrunk looks small; or each on an axis of its own
   function histogram(layer, width) {
-    const values = run.outputs[layer - 1], {mean, std, rms} = run.signal[layer - 1], reach = 3 * rms || 1, counts = Array(BINS).fill(0)
-    for (const v of values) { const bin = Math.floor((v / reach + 1) / 2 * BINS); if (bin >= 0 && bin < BINS) counts[bin]++ }
-    const zeros = values.reduce((n, v) => n + (v === 0), 0) / values.length
-    const most = Math.max(1, ...counts.filter((_, i) => zeros < .1 || i != BINS >> 1))   // a pile of zeros is cut off, and told
-    const text = `mean ${number(mean, 2)}, std ${number(std, 2)}` + (zeros < .1 ? '' : `, ${Math.round(100 * zeros)}\u00a0% zeros`)
+    const values = run.outputs[layer - 1], {mean, std, rms} = run.signal[layer - 1], reach = own ? 3 * rms || 1 : 3, counts = Array(BINS).fill(0)
+    let zeros = 0, beyond = 0
+    for (const v of values) {
+      const bin = Math.floor((v / reach + 1) / 2 * BINS)
+      if (v === 0) zeros++
+      if (bin >= 0 && bin < BINS) counts[bin]++; else beyond++
+    }
+    const share = n => `${Math.round(100 * n / values.length)}\u00a0%`, piled = zeros > .1 * values.length
+    const most = Math.max(1, ...counts.filter((_, i) => !piled || i != BINS >> 1))   // a pile of zeros is cut off, and told
+    const text = `std ${short(std)}, mean ${short(mean)}` + (piled ? `, ${share(zeros)} zeros` : '') + (beyond > .02 * values.length ? `, ${share(beyond)} beyond` : '')
     return [
-      h('svg', {width, height: 72, role: 'img', 'aria-label': `Histogram of layer ${layer}: ${text}`},
-        h('path', {fill: 'var(--blue)', d: counts.map((c, i) => `M${(i * width / BINS).toFixed(1)},56v${(-54 * Math.min(1, c / most)).toFixed(1)}h${(.85 * width / BINS).toFixed(1)}V56z`).join('')}),
-        h('line', {class: 'grid', x1: 0, x2: width, y1: 56, y2: 56}),
-        write(0, 69, number(-reach, 2)), write(width / 2, 69, '0', '', 'middle'), write(width, 69, number(reach, 2), '', 'end')),
+      div('hint', h('b', {}, `layer ${layer}`)),
+      h('svg', {width, height: 60, role: 'img', 'aria-label': `Histogram of layer ${layer}: ${text}`},
+        h('path', {fill: 'var(--blue)', d: counts.map((c, i) => c && `M${(i * width / BINS).toFixed(1)},44v${(-42 * Math.min(1, c / most)).toFixed(1)}h${(.85 * width / BINS).toFixed(1)}V44z`).filter(Boolean).join('')}),
+        h('line', {class: 'grid', x1: 0, x2: width, y1: 44, y2: 44}),
+        write(0, 57, short(-reach)), write(width / 2, 57, '0', '', 'middle'), write(width, 57, short(reach), '', 'end')),
       div('hint', text)]
   }
 
-  const drawHistogram = i => histograms[i].replaceChildren(...histogram(chosen[i], histograms[i].clientWidth || 164))
+  const drawHistogram = i => histograms[i].replaceChildren(...histogram(layers()[i], histograms[i].clientWidth || 164))
   const drawChart = () => plot.replaceChildren(chart())
+  function show() {   // all that can be seen of a run
+    drawChart()
+    histograms.forEach((_, i) => drawHistogram(i))
+    live.set(summary())
+    for (const b of presets) b.setAttribute('aria-pressed', PRESETS[b.textContent][1] == kind && Math.abs(PRESETS[b.textContent][0] - gain) < .005)
+  }
   function draw() {
     const started = performance.now()
     run = compute()
     run.ms = performance.now() - started
-    drawChart()
-    histograms.forEach((_, i) => drawHistogram(i))
-    live.set(summary())
-    for (const b of starts) {
-      const [g, k] = STARTS[b.textContent]
-      b.setAttribute('aria-pressed', k == kind && Math.abs(g - gain) < .005)
-    }
+    show()
   }
-  const choices = ['First', 'Second', 'Third'].map((which, i) =>
-    slider(which + ' histogram: layer', {min: 1, max: depth, value: 1}, value => { chosen[i] = value; draw() }))
-  function choice() { chosen = [1, Math.ceil(depth / 2), depth]; choices.forEach((c, i) => c.set(chosen[i], depth)) }
-  choice()
-  const gains = slider('Gain', {min: .2, max: 4, step: .01, value: gain}, value => { gain = value; draw() }, v => v.toFixed(2))
-  const starts = Object.keys(STARTS).map(name => button(name, () => { [gain, kind] = STARTS[name]; gains.set(gain); draw() }))
-  watch(plot, drawChart)
-  histograms.forEach((place, i) => watch(place, () => drawHistogram(i)))
+  const later = soon(draw)
+  const near = value => Object.values(PRESETS).map(([g]) => g).find(g => Math.abs(g - value) < .008) ?? value   // a mark holds the slider a little
+  const choice = slider('Layer of the middle histogram', {min: 1, max: depth, value: chosen}, value => { chosen = value; show() })
+  const gains = slider('Gain', {min: .2, max: Math.max(2.5, gain), step: .01, value: gain}, value => { gain = near(value); later.ask() }, v => v.toFixed(2),
+    Object.fromEntries(Object.values(PRESETS).map(([g, , mark]) => [g, mark])))
+  const presets = Object.keys(PRESETS).map(name => button(name, () => { [gain, kind] = PRESETS[name]; gains.set(gain); draw() }))
+  watch(plot, () => run && drawChart())
+  histograms.forEach((place, i) => watch(place, () => run && drawHistogram(i)))
 
   return {
     draw,
     view: [
-      div('row', choose('Activation', titles(ACTIVATIONS), activation, value => { activation = value; draw() }),
-        slider('Layers', {min: 2, max: 60, value: depth}, value => { depth = value; choice(); draw() }).element,
-        slider('Units in each', {min: 8, max: 128, step: 8, value: width}, value => { width = value; draw() }).element),
-      gains.element, div('row', starts, button('Draw again', () => { seed++; draw() })),
+      div('row thirds', choose('Activation', titles(ACTIVATIONS), activation, value => { activation = value; draw() }),
+        slider('Layers', {min: 2, max: 60, value: depth}, value => { depth = value; choice.set(chosen = Math.ceil(depth / 2), depth); later.ask() }).element,
+        slider('Units', {min: 8, max: 128, step: 8, value: width}, value => { width = value; later.ask() }).element),
+      gains.element, div('row presets', presets),
       div('stage', div('row legend', h('b', {class: 'blue'}, '— signal'), h('b', {class: 'orange'}, '— gradient'),
-        h('b', {class: 'green'}, '- - theory'), 'root of the second moment'), plot), live.element, div('histograms', choices.map((c, i) => div('layer', c.element, histograms[i]))),
-      hint('64 random inputs. Between layers of one width Glorot’s factor is LeCun’s; PyTorch’s √5 is uniform between ±1/√n, the others are ' +
-        'normal. Theory is an average over draws: a layer of few units is off by some per cent, and over many layers that adds up.')],
-    get state() { return {depth, width, activation, gain, kind, batch: BATCH, chosen, ...draws(), ...run} }}
+        h('b', {class: 'green'}, '- - theory'), 'root mean square of each layer'), plot, div('histograms', histograms)),
+      live.element,
+      div('row', toggle('Zoom in', zoomed, on => { zoomed = on; show() }), toggle('Own scales', own, on => { own = on; show() }),
+        button('Draw again', () => { seed++; draw() }), choice.element),
+      hint(`${BATCH} random inputs. PyTorch’s √5 is uniform between ±1/√n, the others are normal. Theory is an average over draws: a layer of ` +
+        'few units is off by some per cent, and over many layers that adds up.')],
+    get state() { later.now(); return {depth, width, activation, gain, kind, batch: BATCH, chosen: layers(), ...draws(), ...run} }}
 })
