@@ -20,7 +20,8 @@ from fastlesson import data
 
 def idx(shape, numbers=None):
     "An IDX file of bytes."
-    return struct.pack(f'>4B{len(shape)}i', 0, 0, 8, len(shape), *shape) + bytes(i % 251 for i in range(prod(shape) if numbers is None else numbers))
+    largest = 10 if len(shape) == 1 else 251   # labels are digits
+    return struct.pack(f'>4B{len(shape)}i', 0, 0, 8, len(shape), *shape) + bytes(i % largest for i in range(prod(shape) if numbers is None else numbers))
 
 
 SHAPES = dict(zip(data.MNIST, [(60, 28, 28), (60,), (10, 28, 28), (10,)]))
@@ -79,10 +80,14 @@ def check(tensors):
     (b'', 'not an IDX file'),
     (b'<html>Moved</html>', "not an IDX file of bytes: it starts with '3c 68 74'"),
     (struct.pack('>4Bi', 0, 0, 13, 1, 1) + bytes(4), 'not an IDX file of bytes'),   # floats
-    (idx((3, 2))[:6], 'promises'),
+    (idx((3, 2))[:6], r'odd header, shape \(0, 0\)'),   # cut off within the header
+    (b'\0\0\x08', 'odd header'),
+    (idx(()), 'odd header'),
+    (idx((0, 28, 28)), r'odd header, shape \(0, 28, 28\)'),
+    (struct.pack('>4B3i', 0, 0, 8, 3, -2, -3, 4) + bytes(24), r'odd header, shape \(-2, -3, 4\)'),   # their product is right
     (idx((3, 2), 5), r'promises 6 numbers, shape \(3, 2\), and holds 5'),
     (idx((3, 2), 7), 'holds 7'),
-    (struct.pack('>4B2i', 0, 0, 8, 2, -1, -4) + bytes(3), 'holds 3')])
+    (struct.pack('>4B2i', 0, 0, 8, 2, 2**30, 2**30) + bytes(3), 'holds 3')])
 def test_bad_file(tmp_path, content, fault):
     path = tmp_path/'file'
     path.write_bytes(content)
@@ -100,6 +105,29 @@ def test_folder(tmp_path, monkeypatch):
     check(data._mnist())
     (tmp_path/NAME).write_bytes(gzip.compress(idx((60, 27, 28))))
     with pytest.raises(ValueError, match=r'holds \(60, 27, 28\), and MNIST'): data._mnist()
+
+
+@pytest.mark.parametrize('called', [lambda name: name, lambda name: name.removesuffix('.gz').replace('-idx', '.idx')], ids=['original', 'kaggle'])
+def test_home_folder(tmp_path, monkeypatch, called):
+    "`~` is the user's home, Kaggle's names are known, and a folder that is called like a file is no file."
+    monkeypatch.setenv('HOME', str(tmp_path))
+    monkeypatch.setenv('USERPROFILE', str(tmp_path))
+    monkeypatch.setenv('FASTLESSON_DATA', '~/mnist')
+    for name, file in FILES.items():
+        path = tmp_path/'mnist'/called(name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(file if path.suffix == '.gz' else gzip.decompress(file))
+        if path.suffix != '.gz': (path.parent/name.removesuffix('.gz')).mkdir()
+    check(data._mnist())
+
+
+def test_labels_above_nine(tmp_path, monkeypatch):
+    monkeypatch.setenv('FASTLESSON_DATA', str(tmp_path))
+    for name, file in FILES.items(): (tmp_path/name).write_bytes(file)
+    labels = tmp_path/list(FILES)[1]
+    labels.write_bytes(gzip.compress(idx((60,))[:-1] + bytes([10])))
+    with pytest.raises(ValueError, match='holds the label .*, and a digit is 0 to 9') as e: data._mnist()
+    assert str(labels) in str(e.value)
 
 
 @pytest.mark.parametrize('way, fault', [('missing', '404'), ('silent', 'timed out'), ('wrong', 'hash'), ('cut', 'IncompleteRead')])
@@ -185,3 +213,27 @@ def test_choices(monkeypatch):
     torch.testing.assert_close(rows.x_test, (images.x_test.flatten(1) - rows.mean) / rows.std)
     monkeypatch.setenv('FASTLESSON_DEVICE', 'meta')
     assert data.default_device() == torch.device('meta')
+    monkeypatch.setenv('FASTLESSON_DEVICE', 'bogus')
+    with pytest.raises(ValueError, match="FASTLESSON_DEVICE is 'bogus'"): data.load_data('digits')
+
+
+@pytest.mark.parametrize('dtype', [torch.float64, torch.bfloat16], ids=str)
+def test_torch_defaults(dtype):
+    "The digits are the same whatever torch's default dtype and device are."
+    before = data.load_data('digits', device='cpu')
+    torch.set_default_dtype(dtype)
+    torch.set_default_device('meta')
+    try: after = data.load_data('digits', device='cpu')
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device(None)
+    for old, new in zip(before, after):
+        if isinstance(old, torch.Tensor): assert new.dtype == old.dtype and torch.equal(new, old)
+        else: assert new == old
+
+
+def test_no_console(serve, monkeypatch):
+    "A program without standard error fetches without a progress bar."
+    serve('good')
+    monkeypatch.setattr('sys.stderr', None)
+    check(data._mnist())
