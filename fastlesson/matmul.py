@@ -7,17 +7,22 @@ __all__ = ['LADDER', 'product_sizes', 'matmul_loops', 'matmul_lists', 'matmul_do
            'matmul_torch', 'error_bound']
 
 # %% ../nbs/01_matmul.ipynb #imports
+#| fold: Setup: what the package needs
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 # %% ../nbs/01_matmul.ipynb #sizes
+#| fold: How `product_sizes` refuses operands that don't fit
 def product_sizes(a: Tensor, b: Tensor) -> tuple[int, int, int]:
-    "`n, k, m` of a product; refuses what a version could get wrong without an error."
-    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0] or a.dtype != b.dtype:
-        raise ValueError(f"a is {tuple(a.shape)}, {a.dtype}, and b is {tuple(b.shape)}, {b.dtype}: "
-                         "we need (n, k) and (k, m), of one dtype")
+    "`n, k, m` of a product; refuses operands for which a version could silently be wrong."
+    def given(t): return f'{tuple(t.shape)}, {t.dtype}' if isinstance(t, Tensor) else f'a {type(t).__name__}'
+    tensors = isinstance(a, Tensor) and isinstance(b, Tensor)
+    if (not tensors or a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0]
+            or a.dtype != b.dtype or a.dtype == torch.bool):
+        raise ValueError(f"a is {given(a)}, and b is {given(b)}: "
+                         "we need tensors (n, k) and (k, m), of one dtype that is a number's")
     return *a.shape, b.shape[1]
 
 # %% ../nbs/01_matmul.ipynb #matmul-loops
@@ -40,16 +45,23 @@ def matmul_lists(
     b: list[list[float]], # Right operand: `k` rows of `m` numbers
 ) -> list[list[float]]: # Product: `n` rows of `m` numbers
     "The product of two lists of rows, in plain Python."
-    if any(len(row) != len(b) for row in a):
-        raise ValueError(f"a has rows of {sorted({len(row) for row in a})} numbers, "
-                         f"b has {len(b)} rows: they must be as many")
-    m = len(b[0]) if b else 0
+    m = _width(a, b)
     c = [[0] * m for _ in a]
     for i in range(len(a)):
         for j in range(m):
             for p in range(len(b)):
                 c[i][j] += a[i][p] * b[p][j]
     return c
+
+# %% ../nbs/01_matmul.ipynb #width
+#| fold: How lists that don't fit are refused
+def _width(a: list[list[float]], b: list[list[float]]) -> int:
+    "How many columns the product of two lists of rows has; refuses rows that don't fit."
+    of_a, of_b = ({len(row) for row in rows} for rows in (a, b))
+    if of_a - {len(b)} or len(of_b) > 1:
+        raise ValueError(f"a has rows of {sorted(of_a)} numbers, b has {len(b)} rows of {sorted(of_b)}: "
+                         "each row of a must be as long as b has rows, and b's rows equally long")
+    return of_b.pop() if of_b else 0
 
 # %% ../nbs/01_matmul.ipynb #matmul-dot
 def matmul_dot(
@@ -100,15 +112,22 @@ def error_bound(
     b: Tensor, # Right operand, shape `(k, m)`, of the same dtype
 ) -> Tensor: # Largest error of each entry, `float64` on the CPU, shape `(n, m)`
     "How far rounding can move `a @ b`, whatever the order of its sums (Higham 2002, 3.5)."
-    ku = a.shape[1] * torch.finfo(a.dtype).eps / 2
+    n, k, m = product_sizes(a, b)
+    ku = k * torch.finfo(a.dtype).eps / 2
+    if ku >= 1: return torch.full((n, m), torch.inf, dtype=torch.float64, device='cpu')
     return ku / (1 - ku) * (a.cpu().double().abs() @ b.cpu().double().abs())
+
+# %% ../nbs/01_matmul.ipynb #over-lists
+#| fold: How tensors take the way over lists
+def _over_lists(a: Tensor, b: Tensor) -> Tensor:
+    "`matmul_lists` for tensors: lists of no rows forget their width, and all lists forget gradients."
+    n, k, m = product_sizes(a, b)
+    if torch.is_grad_enabled() and (a.requires_grad or b.requires_grad):
+        raise ValueError("lists carry no gradients: give a.detach() and b.detach()")
+    if k == 0: return a.new_zeros(n, m)
+    return a.new_tensor(matmul_lists(a.tolist(), b.tolist())).reshape(n, m)
 
 # %% ../nbs/01_matmul.ipynb #ladder
 LADDER: dict[str, Callable[[Tensor, Tensor], Tensor]] = { # from the slowest idea to the fastest
-    'loops': matmul_loops,
-    'lists': lambda a, b: (a.new_tensor(matmul_lists(a.tolist(), b.tolist()))
-                           .reshape(len(a), b.shape[1])),
-    'dot': matmul_dot,
-    'broadcast': matmul_broadcast,
-    'einsum': matmul_einsum,
-    'torch': matmul_torch}
+    'loops': matmul_loops, 'lists': _over_lists, 'dot': matmul_dot,
+    'broadcast': matmul_broadcast, 'einsum': matmul_einsum, 'torch': matmul_torch}
