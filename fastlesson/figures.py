@@ -148,7 +148,7 @@ def matmul_stepper(
 def init_explorer(
     depth: int = 50, # Layers, from 2 to 60
     width: int = 64, # Units in each, a multiple of 8 up to 128
-    activation: str = 'relu', # `relu`, `tanh`, `leaky_relu` or `linear`
+    activation: str = 'relu', # `relu`, `leaky_relu`, `gelu`, `silu`, `tanh` or `linear`
     gain: float = 1., # Weights have std `gain / sqrt(width)`; from 0.2 to 4
 ) -> Figure: # Sizes by layer, histograms, and a slider for the gain
     "What a gain does to the signal and to its gradient, layer by layer."
@@ -156,7 +156,7 @@ def init_explorer(
     if not (whole and .2 <= gain <= 4):
         raise ValueError(f"depth is {depth}, width {width}, gain {gain}: they must be whole "
                          "from 2 to 60, a multiple of 8 up to 128, from 0.2 to 4")
-    _one_of('activation', activation, ['relu', 'tanh', 'leaky_relu', 'linear'])
+    _one_of('activation', activation, ['relu', 'leaky_relu', 'gelu', 'silu', 'tanh', 'linear'])
     return Figure('init_explorer', 'Initialisation: the size of the signal, layer by layer',
                   depth=int(depth), width=int(width), activation=activation, gain=float(gain))
 

@@ -1,7 +1,7 @@
 // A figure as one SVG of its own: what stands in its `.stage`, as the browser has laid it out and coloured it.
 // A function of the figure; it needs no names, no styles and no scripts afterwards, so it can be an <img> anywhere.
 root => {
-  const SIZES = ['x', 'y', 'x1', 'y1', 'x2', 'y2', 'cx', 'cy', 'r', 'rx', 'width', 'height', 'd', 'points', 'transform', 'viewBox', 'href', 'preserveAspectRatio']
+  const SIZES = ['x', 'y', 'x1', 'y1', 'x2', 'y2', 'cx', 'cy', 'r', 'rx', 'width', 'height', 'd', 'points', 'transform', 'viewBox', 'href', 'preserveAspectRatio', 'stroke-linecap']
   const stage = root.querySelector('.stage'), origin = stage.getBoundingClientRect(), ink = document.createElement('canvas').getContext('2d')
   const round = v => String(+v.toFixed(1)), escape = text => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
   const tag = (name, attributes, ...inside) => `<${name}` + Object.entries(attributes).filter(([, v]) => v != null && v !== '')
@@ -18,7 +18,7 @@ root => {
 
   function drawn(e) {   // a part of a drawing
     const style = getComputedStyle(e), name = e.tagName
-    if (style.display == 'none') return ''
+    if (style.display == 'none' || name == 'path' && style.fill == 'none' && style.stroke == 'none') return ''
     const attributes = Object.fromEntries(SIZES.map(a => [a, e.getAttribute(a)]))
     if (style.opacity != 1) attributes.opacity = style.opacity
     if (name == 'text') Object.assign(attributes, paint('fill', style.fill), font(style), {'text-anchor': e.getAttribute('text-anchor')})
@@ -49,8 +49,8 @@ root => {
   function shown(e) {   // an element of the page: its ground and border, then what is in it
     const style = getComputedStyle(e), box = e.getBoundingClientRect(), place = {x: box.left - origin.left, y: box.top - origin.top, width: box.width, height: box.height}
     if (style.display == 'none' || style.visibility == 'hidden' || !box.width || e.matches('.off-stage')) return ''
-    if (e.tagName == 'svg') return tag('svg', {...place, viewBox: e.getAttribute('viewBox') ?? `0 0 ${round(box.width)} ${round(box.height)}`}, ...[...e.children].map(drawn))
-    if (e.tagName == 'CANVAS') return tag('image', {...place, href: e.toDataURL(), preserveAspectRatio: 'none'})
+    if (e.tagName == 'svg') return tag('svg', {...place, overflow: 'visible', viewBox: e.getAttribute('viewBox') ?? `0 0 ${round(box.width)} ${round(box.height)}`}, ...[...e.children].map(drawn))
+    if (e.tagName == 'CANVAS') return tag('image', {...place, href: e.toDataURL('image/webp', .9), preserveAspectRatio: 'none'})
     const out = [], edges = ['Top', 'Right', 'Bottom', 'Left'].map(side => [parseFloat(style[`border${side}Width`]), style[`border${side}Color`]])
     if (!clear(style.backgroundColor) || edges.every(([wide]) => wide)) out.push(tag('rect', {...place, rx: parseFloat(style.borderRadius) || null,
       ...paint('fill', clear(style.backgroundColor) ? 'none' : style.backgroundColor), ...(edges.every(([wide]) => wide) ? {...paint('stroke', edges[0][1]),
@@ -58,7 +58,8 @@ root => {
     else if (edges[3][0]) out.push(tag('rect', {...place, width: edges[3][0], ...paint('fill', edges[3][1])}))
     else if (edges[2][0]) out.push(tag('rect', {...place, y: place.y + box.height - 1, height: edges[2][0], ...paint('fill', edges[2][1])}))
     if (e.tagName == 'INPUT') {
-      const height = parseFloat(style.fontSize) * 1.17, top = box.top + (box.height - height) / 2
+      ink.font = style.font
+      const {fontBoundingBoxAscent: up, fontBoundingBoxDescent: down} = ink.measureText(e.value), top = box.top + (box.height - up - down) / 2
       out.push(words(style, e.value, {top, left: box.left + 5, right: box.right - parseFloat(style.paddingRight) - 1}))
     }
     for (const child of e.childNodes) out.push(...(child.nodeType == 3 ? lines(child, style) : child.nodeType == 1 ? [shown(child)] : []))

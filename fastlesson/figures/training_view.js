@@ -1,8 +1,7 @@
 // The training view: a network 2 → 16 → 16 → 2 with ReLU, trained with cross-entropy by gradient descent on all points at once.
 
-const SIZES = [2, 16, 16, 2], POINTS = 200, REACH = [2, 1.5], MOST = 5000
+const SIZES = [2, 16, 16, 2], POINTS = 200, REACH = [2, 1.5], MOST = 5000, OPENING = 300   // steps at most, and when it opens
 const RATES = [.01, .03, .1, .3, 1, 3]
-const RAISED = {'-': '⁻', 0: '⁰', 1: '¹', 2: '²', 3: '³', 4: '⁴', 5: '⁵', 6: '⁶', 7: '⁷', 8: '⁸', 9: '⁹'}
 const turn = (angle, radius) => [radius * Math.cos(angle), radius * Math.sin(angle)]
 const PROBLEMS = {   // where a point of class c lies, u from 0 to 1 along its curve, and how far noise moves it
   moons: {title: 'two moons', noise: .1, place: (u, c) => { const [x, y] = turn(Math.PI * (u + c), 1); return [x + c - .5, y + .6 * c - .3] }},
@@ -60,15 +59,34 @@ function gradients(params, {x, y}) {
 }
 
 bring('training_view', (root, {problem, start, rate}) => {
-  let seed = 1, data, params, losses, now
-  const live = speaker(), curve = div(''), canvas = h('canvas', {role: 'img', width: 400, height: 300})
+  let seed = 1, kind = 1, cross = [0, 0], opening = true, data, params, losses, now
+  const live = speaker(), curve = div('curve'), sizes = h('p', {class: 'hint sizes'})
+  const surface = h('canvas', {role: 'img', width: 80, height: 60}), points = div('points')
+  const units = [0, 1].map(() => h('canvas', {role: 'img', width: 16 * 21 - 1, height: 15}))
+  const plane = h('div', {class: 'plane', tabindex: 0, role: 'application', 'aria-label': 'The plane. Arrow keys move a cross, Enter adds a point there.',
+    onclick: e => { const box = plane.getBoundingClientRect(); add(2 * (e.clientX - box.left) / box.width - 1, 1 - 2 * (e.clientY - box.top) / box.height) },
+    onkeydown: e => {
+      const by = {ArrowLeft: [-.05, 0], ArrowRight: [.05, 0], ArrowUp: [0, .05], ArrowDown: [0, -.05]}[e.key]
+      if (by) cross = cross.map((v, i) => Math.max(-1, Math.min(1, v + by[i])))
+      else if (e.key == 'Enter' || e.key == ' ') add(...cross)
+      else return
+      e.preventDefault()
+      drawPoints()
+    }}, surface, points)
 
-  function reset() {
+  function restart() {   // the network and the points as they were before the first step
     run.stop()
+    opening = false
     data = makeData(problem)
     params = makeParams(start, seed)
     now = gradients(params, data)
     losses = [now.loss]
+  }
+  const reset = () => { restart(); draw() }
+  function open() {   // nobody should have to start it to see what it is about
+    restart()
+    while (losses.length <= OPENING && step());
+    opening = true
     draw()
   }
   function step() {
@@ -79,7 +97,17 @@ bring('training_view', (root, {problem, start, rate}) => {
     losses.push(now.loss)
     return Number.isFinite(now.loss) && losses.length <= MOST
   }
-  const runButton = button('Run', () => run.running ? run.stop() : run.start(), {class: 'main'})
+  function add(x, y) {   // a point more, in parts of the plane's reach
+    data.x.push([x * REACH[0], y * REACH[1]])
+    data.y.push(kind)
+    now = gradients(params, data)
+    draw()
+  }
+  const runButton = button('Run', () => {
+    if (run.running) return run.stop()
+    if (opening) restart()
+    run.start()
+  }, {class: 'main'})
   const still = () => matchMedia('(prefers-reduced-motion: reduce)').matches   // then the picture changes twice a second
   const run = loop(root, () => {
     let going = true
@@ -88,37 +116,53 @@ bring('training_view', (root, {problem, start, rate}) => {
     return going
   }, () => still() ? 500 : 30, on => { runButton.textContent = on ? 'Pause' : 'Run'; live.quiet(on) })
 
-  function surface() {
-    const c = canvas.getContext('2d'), {width, height} = canvas, [W, H] = [80, 60]
-    const colours = ['--grey', '--blue'].map(name => getComputedStyle(root).getPropertyValue(name))
-    c.clearRect(0, 0, width, height)
-    for (let r = 0; r < H; r++) for (let q = 0; q < W; q++) {   // each patch in the colour of its class, the stronger the surer
-      const [a, b] = forward(params, [((q + .5) / W * 2 - 1) * REACH[0], (1 - (r + .5) / H * 2) * REACH[1]]).at(-1)
-      const p = 1 / (1 + Math.exp(a - b))
+  const colour = name => getComputedStyle(root).getPropertyValue(name)
+  const at = (q, r, W, H) => forward(params, [((q + .5) / W * 2 - 1) * REACH[0], (1 - (r + .5) / H * 2) * REACH[1]])
+  function drawSurface() {   // each patch in the colour of its class, the stronger the surer
+    const c = surface.getContext('2d'), {width: W, height: H} = surface, colours = ['--grey', '--blue'].map(colour)
+    c.clearRect(0, 0, W, H)
+    for (let r = 0; r < H; r++) for (let q = 0; q < W; q++) {
+      const [a, b] = at(q, r, W, H).at(-1), p = 1 / (1 + Math.exp(a - b))
       c.globalAlpha = Number.isFinite(p) ? Math.abs(p - .5) * .7 : 0
       c.fillStyle = colours[+(p > .5)]
-      c.fillRect(q * width / W, r * height / H, width / W, height / H)
+      c.fillRect(q, r, 1, 1)
     }
-    c.globalAlpha = 1
-    data.x.forEach(([x, y], k) => {   // discs are one class, squares the other
-      const [X, Y] = [(x / REACH[0] + 1) / 2 * width, (1 - y / REACH[1]) / 2 * height]
-      c.beginPath()
-      data.y[k] ? c.arc(X, Y, 4, 0, 7) : c.rect(X - 3.5, Y - 3.5, 7, 7)
-      c.fillStyle = colours[data.y[k]]
-      c.fill()
+  }
+  function drawPoints() {   // discs are one class, squares the other
+    const place = k => [(data.x[k][0] / REACH[0] + 1) * 200, (1 - data.x[k][1] / REACH[1]) * 150].map(v => +v.toFixed(1))
+    const dots = (c, stroke, width, cap) => h('path', {stroke, 'stroke-width': width, 'stroke-linecap': cap, d: data.x.map((_, k) => data.y[k] == c ? `M${place(k)}h0` : '').join('')})
+    const [x, y] = [(cross[0] + 1) * 200, (1 - cross[1]) * 150]
+    points.replaceChildren(h('svg', {viewBox: '0 0 400 300', role: 'img', 'aria-label': `${data.x.length} points of two classes`},
+      dots(0, 'var(--grey)', 7, 'square'), dots(1, 'var(--blue)', 8, 'round'),
+      h('path', {class: 'cross', d: `M${x - 9},${y}h18M${x},${y - 9}v18`})))
+  }
+  function drawUnits() {   // where on the plane each hidden unit is on: blue, the stronger the larger what it puts out
+    const [W, H] = [20, 15], never = [0, 0], [grey, blue] = ['--grey', '--blue'].map(colour)
+    const outs = Array.from({length: W * H}, (_, i) => at(i % W, Math.floor(i / W), W, H))
+    units.forEach((canvas, l) => {
+      const c = canvas.getContext('2d')
+      c.clearRect(0, 0, canvas.width, canvas.height)
+      for (let j = 0; j < SIZES[l + 1]; j++) {
+        const values = outs.map(out => out[l + 1][j]), most = Math.max(...values)
+        if (!(most > 0)) never[l]++
+        Object.assign(c, {globalAlpha: .1, fillStyle: grey}).fillRect(j * 21, 0, W, H)
+        c.fillStyle = blue
+        values.forEach((v, i) => { if (v > 0) { c.globalAlpha = Math.min(1, v / most); c.fillRect(j * 21 + i % W, Math.floor(i / W), 1, 1) } })
+      }
+      canvas.setAttribute('aria-label', `Where the units of hidden layer ${l + 1} are on; ${never[l]} of ${SIZES[l + 1]} nowhere`)
     })
   }
   function chart(text) {
-    const steps = losses.length - 1, end = Math.max(100, steps), every = Math.ceil(losses.length / 400), guess = Math.log10(Math.LN2)
+    const steps = losses.length - 1, end = [100, 300, 1000, 3000, 10000].find(v => v >= steps), every = Math.ceil(losses.length / 400), guess = Math.log10(Math.LN2)
     const powers = losses.map(Math.log10), finite = powers.filter(Number.isFinite)
     const low = Math.min(-3, Math.floor(Math.min(...finite))), high = Math.max(1, Math.ceil(Math.max(...finite)))
     const apart = Math.ceil((high - low) / 10), yTicks = {}   // a tick a decade; fewer if that would be more than ten
-    for (let d = low; d <= high; d += apart) yTicks[d] = Math.abs(d) < 4 ? number(10 ** d) : '10' + [...`${d}`].map(c => RAISED[c]).join('')
-    const {svg, X, Y, line} = axes({width: curve.clientWidth || 330, height: 250, x: [0, end], y: [low, high], xLabel: 'steps',
-      xTicks: {0: 0, [end / 2]: Math.round(end / 2), [end]: end}, yTicks, label: `Loss by step, on a logarithmic axis. ${text}`})
+    for (let d = low; d <= high; d += apart) yTicks[d] = Math.abs(d) < 4 ? number(10 ** d) : power(d)
+    const {svg, X, Y, line} = axes({width: curve.clientWidth || 330, height: 230, x: [0, end], y: [low, high], xLabel: 'steps',
+      xTicks: {0: 0, [end / 2]: end / 2, [end]: end}, yTicks, label: `Loss by step, on a logarithmic axis. ${text}`})
     line([[0, guess], [end, guess]], 'var(--green)', 'theory')
-    svg.append(write(X(end), Y(guess) + 14, 'ln 2: a guess', 'green', 'end'),
-      h('text', {x: 2, y: 112, 'text-anchor': 'middle', transform: 'rotate(-90 2 112)'}, 'loss'))
+    svg.append(write(X(end), Y(guess) - 6, 'ln 2: a guess', 'green', 'end'),
+      h('text', {x: 2, y: 102, 'text-anchor': 'middle', transform: 'rotate(-90 2 102)'}, 'loss'))
     line(powers.map((v, i) => [i, v]).filter((_, i) => i % every == 0 || i == steps), 'var(--blue)')
     return svg
   }
@@ -126,27 +170,30 @@ bring('training_view', (root, {problem, start, rate}) => {
     const at = `Step ${losses.length - 1}: `
     const text = at + (Number.isFinite(now.loss) ? `loss ${number(now.loss, 3)}, ${(100 * now.accuracy).toFixed(1)} % of the points on the right side.`
       : `the loss is ${number(now.loss)}. The steps were too long.`)
-    surface()
-    canvas.setAttribute('aria-label', `The plane, coloured by what the network says. ${text}`)
+    drawSurface()
+    drawPoints()
+    drawUnits()
+    surface.setAttribute('aria-label', `The plane, coloured by what the network says. ${text}`)
     curve.replaceChildren(chart(text))
+    const rms = now.grads.map(({w}) => number(Math.sqrt(w.reduce((sum, g) => sum + g * g, 0) / w.length), 2))
+    sizes.replaceChildren('Gradients, root mean square by layer: ', h('b', {class: 'orange'}, rms.join(' · ')))
     live.set(text)
+    if (!run.running) runButton.textContent = opening ? 'Replay' : 'Run'
   }
-  watch(curve, draw)
+  watch(curve, () => now && draw())
 
   return {
-    draw: reset, step: (n = 1) => { while (n--) step(); draw() },
+    draw: open, step: (n = 1) => { while (n--) step(); draw() },
     view: [
-      div('row', choose('Problem', titles(PROBLEMS), problem, value => { problem = value; reset() }),
+      div('row thirds', choose('Problem', titles(PROBLEMS), problem, value => { problem = value; reset() }),
         choose('Initialisation', titles(STARTS), start, value => { start = value; reset() }),
         choose('Learning rate', Object.fromEntries(RATES.map(r => [r.toFixed(2), r])),   // whole numbers as keys would come first
           rate.toFixed(2), value => { rate = +value })),
-      div('row', runButton, button('Step', () => { run.stop(); step(); draw() }), button('Reset', reset),
+      div('row presets', runButton, button('Step', () => { run.stop(); opening = false; step(); draw() }), button('Reset', reset),
         button('Another start', () => { seed++; reset() })),
-      live.element, div('sides stage', canvas, curve),
-      hint('Discs and squares are the two classes; the plane is coloured by what the network says, the stronger the surer. ' +
-        'Two hidden layers of 16 units with ReLU; each step is taken on all 200 points.')],
-    get state() {
-      return {problem, start, rate, step: losses.length - 1, losses, running: run.running, accuracy: now.accuracy, data,
-        params: params.map(({n, m, w, b}) => ({n, m, w: [...w], b: [...b]}))}
-    }}
+      live.element, div('stage', div('sides', plane, curve), div('units', h('span', {}, 'layer 1'), units[0], h('span', {}, 'layer 2'), units[1]), sizes),
+      div('row', hint('Two hidden layers of 16 units with ReLU; small pictures: where each is on. Each step is taken on all points. Click into the plane to add a point.'),
+        choose('A click adds', {1: 'a disc', 0: 'a square'}, kind, value => { kind = +value }))],
+    get state() { return {problem, start, rate, step: losses.length - 1, losses, running: run.running, accuracy: now.accuracy, data,
+      grads: now.grads.map(({w, b}) => ({w: [...w], b: [...b]})), params: params.map(({n, m, w, b}) => ({n, m, w: [...w], b: [...b]}))} }}
 })
