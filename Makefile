@@ -2,7 +2,7 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: docs serve quarto test test-gpu bench bench-gpu notebooks mutants clean
+.PHONY: docs serve quarto test test-gpu bench bench-gpu lab notebooks readme mutants clean
 
 docs: _docs/llms.txt         ## build what changed of the site into _docs
 	@echo 'To read it: `make serve` and http://127.0.0.1:8000, or open _docs/index.html'
@@ -25,17 +25,28 @@ test: .venv/ready            ## run every notebook as a test, then tests/
 test-gpu: .venv/ready        ## the same on a CUDA device, with the cells and tests that need one
 	FASTLESSON_DEVICE=cuda pytest --cuda tests/test_notebooks.py tests/test_devices.py tests/test_triton.py
 
-bench: .venv/ready           ## measure this machine
-	fastlesson-bench
+bench: .venv/ready           ## measure this machine, for a pull request: into fastlesson/records
+	fastlesson-bench --folder fastlesson/records
 
-bench-gpu: .venv/ready       ## measure its CUDA device
-	FASTLESSON_DEVICE=cuda fastlesson-bench
+bench-gpu: .venv/ready       ## the same for its CUDA device
+	FASTLESSON_DEVICE=cuda fastlesson-bench --folder fastlesson/records
 
-notebooks: .venv/ready       ## export, run every notebook, store its outputs, clean, write README.md
+lab: .venv/ready             ## open the notebooks in Jupyter, with hooks that clean what is saved and merge what is pulled
+	python -c 'import jupyterlab, ipykernel' 2>/dev/null || pip install -q -c constraints.txt jupyterlab ipykernel
+	HOME='$(CURDIR)/.venv' nbdev_install_hooks   # Jupyter's hook goes into .venv and not into your home
+	git config merge.nbdev-merge.driver "'$(CURDIR)/.venv/bin/nbdev_merge' %O %A %B %P"
+	printf '#!/bin/sh\n"%s"\n' '$(CURDIR)/.venv/bin/nbdev_trust' > .git/hooks/post-merge
+	JUPYTER_CONFIG_PATH='$(CURDIR)/.venv/.jupyter' jupyter lab --notebook-dir=nbs
+
+notebooks: .venv/ready       ## export, run every notebook (NB=03_init: only that one), store its outputs, clean, write README.md
 	nbdev_export
-	pytest -q tests/test_notebooks.py --store
+	pytest -q tests/test_notebooks.py --store -k "$(NB)"
 	nbdev_clean
-	python -c "from fastlesson.site import readme; from pathlib import Path; Path('README.md').write_text(readme())"
+	$(readme)
+
+readme: .venv/ready          ## write README.md anew, as the home page says
+	$(readme)
+readme = python -c "from pathlib import Path; from fastlesson.site import readme; Path('README.md').write_text(readme(), encoding='utf-8')"
 
 mutants: .venv/ready         ## plant faults in the exported cells: how many do the tests notice?
 	python tests/mutate.py
