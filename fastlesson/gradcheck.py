@@ -44,9 +44,10 @@ def _pieces(case, where, step, by) -> tuple[list[float], float, float]:
         inputs[case.which].view(-1)[where] += shift * step * by
         outs.append(case.fn(*inputs).detach() * case.out_grad)
     changes = torch.stack([b - a for a, b in pairwise(outs)]).reshape(4, -1)
-    moving = outs[2].flatten()[(changes != 0).any(0)].abs().sum().item()
-    size = changes.abs().sum(1).max().item() / (step/2)
-    return (changes.sum(1) / (step/2)).tolist(), size, 10 * EPS * moving / step
+    moving, terms = (changes != 0).any(0), outs[2].flatten().abs()
+    rounding = 10 * EPS / step * (terms[moving].sum() + (terms * ~moving).max()).item()
+    changes /= step/2
+    return changes.sum(1).tolist(), changes.abs().sum(1).max().item(), rounding
 
 # %% ../nbs/06_gradcheck.ipynb #slope
 #| fold: How `_slope` chooses the step
@@ -67,9 +68,8 @@ def _differences(case) -> Tensor: # four rows, with a column for each entry
 
 # %% ../nbs/06_gradcheck.ipynb #looks
 #| fold: How `_looks` and `_fault` recognise mistakes
-def _looks(case, g, right, right_ones) -> Iterator[tuple[str, Tensor, Tensor]]:
+def _looks(case, g, right, right_ones, at) -> Iterator[tuple[str, Tensor, Tensor]]:
     "What a gradient looks like, and two tensors that are equal if it is that mistake."
-    at = case.at
     yield "the sign is wrong", at(g), -right
     yield "the upstream gradient is missing: multiply by out_grad", at(g), right_ones
     if g.ndim == 2 and g.shape == g.T.shape: yield "it is transposed", at(g.T), right
@@ -129,13 +129,13 @@ def _judge(case, g) -> Finding: # which entry is furthest off, and what it looks
     name, x, eps, kind = case.names[case.which], case.x, torch.finfo(g.dtype).eps, g.dtype
     g, (right, bend, rounding, size) = g.cpu().double(), _differences(case)
     doubt, error = bend + rounding, (case.at(g) - right).abs()
-    seen = doubt <= .01 * size
+    top = max(size[doubt <= .01 * size].tolist(), default=0.)
+    seen = (doubt <= .01 * size) | (doubt <= 1e-6 * top)
     good = seen & (error <= eps**.5 * right.abs() + doubt)
-    own = 10 * eps * max(size[seen].tolist(), default=0.)   # rounding of g itself
-    wrong = case.at(g).isnan() | seen & ~(error <= eps**.5 * right.abs() + doubt + own)
+    wrong = case.at(g).isnan() | seen & ~(error <= eps**.5 * right.abs() + doubt + 10*eps*top)
     why = {f"too small for {kind}": seen & ~good, "where fn is not finite": doubt.isinf(),
            "on a kink": ~seen & (bend > rounding),
-           "lost in the rounding of fn": ~seen & (bend <= rounding) & doubt.isfinite()}
+           "hidden by the rounding of fn": ~seen & (bend <= rounding) & doubt.isfinite()}
     left = ', '.join(f"{n} {w}" for w, mask in why.items() if (n := (mask & ~wrong).sum()))
     if not (good | wrong).any():
         return Finding(name, False, f"can't be judged: {left}. Take other, random inputs")
@@ -151,7 +151,7 @@ def _judge(case, g) -> Finding: # which entry is furthest off, and what it looks
             f"{list(entry) or ''} is {case.at(g)[worst]:.4g} and should be {right[worst]:.4g}")
     case, right, doubt = case._replace(entries=case.entries[seen]), right[seen], doubt[seen]
     ones = _differences(case._replace(out_grad=torch.ones_like(case.out_grad)))[0]
-    for look, a, b in _looks(case, g, right, ones):
+    for look, a, b in _looks(case, g, right, ones, case.at):
         if len(a) and (a - b).abs().max() <= 10 * (eps**.5 * b.abs().max() + doubt.max()):
             return Finding(name, False, f"{text}: {look}", entry)
     return Finding(name, False, text, entry)
