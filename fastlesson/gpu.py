@@ -108,17 +108,17 @@ def matmul_triton(
 
 # %% ../nbs/11_gpu.ipynb #gpu-fused
 @_gpu
-def _gpu_fused(x, target, w1, b1, w2, b2, loss, w1_grad, b1_grad, w2_grad, b2_grad, n, d, hidden,
-               ROWS: constexpr, INNER: constexpr, HIDDEN: constexpr):
+def _gpu_fused(x, target, w1, b1, w2, b2, loss, w1_grad, b1_grad, w2_grad, b2_grad,
+               n, d, hidden, ROWS: constexpr, INNER: constexpr, HIDDEN: constexpr):
     "ROWS rows forward and backward; HIDDEN is `hidden` rounded up to a power of two."
     i, j = tl.program_id(0) * ROWS + tl.arange(0, ROWS), tl.arange(0, HIDDEN)
-    at = i.to(tl.int64)[:, None] * d
+    at, column = i.to(tl.int64)[:, None] * d, j[None, :] < hidden
     # forward
     h = tl.zeros((ROWS, HIDDEN), tl.float32)
     for start in range(0, d, INNER):
         p = start + tl.arange(0, INNER)
         xs = tl.load(x + at + p[None, :], (i[:, None] < n) & (p[None, :] < d), 0.)
-        ws = tl.load(w1 + p[:, None]*hidden + j[None, :], (p[:, None] < d) & (j[None, :] < hidden), 0.)
+        ws = tl.load(w1 + p[:, None]*hidden + j[None, :], (p[:, None] < d) & column, 0.)
         h = tl.dot(xs, ws, h, input_precision='ieee')
     h += tl.load(b1 + j, j < hidden, 0.)[None, :]
     h = tl.where((h < 0) | (i[:, None] >= n) | (j[None, :] >= hidden), 0., h)
@@ -137,7 +137,8 @@ def _gpu_fused(x, target, w1, b1, w2, b2, loss, w1_grad, b1_grad, w2_grad, b2_gr
         p = start + tl.arange(0, INNER)
         xs = tl.load(x + at + p[None, :], (i[:, None] < n) & (p[None, :] < d), 0.)
         share = tl.dot(tl.trans(xs), h_grad, input_precision='ieee')
-        tl.atomic_add(w1_grad + p[:, None]*hidden + j[None, :], share, (p[:, None] < d) & (j[None, :] < hidden))
+        at_w1 = w1_grad + p[:, None]*hidden + j[None, :]
+        tl.atomic_add(at_w1, share, (p[:, None] < d) & column)
 
 # %% ../nbs/11_gpu.ipynb #fused-triton
 #| fold: How the kernel is called
