@@ -20,7 +20,7 @@ from .forward import Params, relu
 # %% ../nbs/03_init.ipynb #number
 #| fold: How sizes and factors are checked
 def _numbers(**values: float) -> list:
-    "Plain Python numbers; reject sizes (`n_...`) that are not positive integers, and what is not finite."
+    "As Python's own; reject sizes (`n_...`) that are not positive integers, and infinities and NaNs."
     for name, v in values.items():
         size = name.startswith('n_')
         right_type = isinstance(v, Integral if size else Real) and not isinstance(v, bool)
@@ -51,7 +51,7 @@ def he_std(
     n_in: int, # Inputs of the layer
     a: float = 0., # Slope of the activation below zero: 0 for ReLU, 1 for none at all
 ) -> float: # Standard deviation for its weights
-    "He initialisation: makes up for what a ReLU, or one with slope `a` below zero, takes away."
+    "He initialisation: makes up for what a ReLU takes away."
     n_in, a = _numbers(n_in=n_in, a=a)
     return math.sqrt(2 / n_in) / math.hypot(1, a)
 
