@@ -47,7 +47,8 @@ def _made(value: Tensor, *inputs: tuple) -> 'Var':
 # %% ../nbs/08_autograd.ipynb #arithmetic-code
 class _Arithmetic:
     "The operators of a Var."
-    def __add__(a, b): return _made(_value(a) + _value(b), (a, lambda g: g), (b, lambda g: g))
+    def __add__(a, b):
+        return _made(_value(a) + _value(b), (a, lambda g: g), (b, lambda g: g))
     def __mul__(a, b):
         x, y = _value(a), _value(b)
         return _made(x * y, (a, lambda g: g * y), (b, lambda g: g * x))
@@ -55,7 +56,8 @@ class _Arithmetic:
         x, y = _value(a), _value(b)
         return _made(x / y, (a, lambda g: g / y), (b, lambda g: -g * x / y**2))
     def __pow__(a, n): # n: a number
-        if isinstance(n, Var): raise TypeError("an exponent must be a number: use exp and log")
+        if isinstance(n, Var):
+            raise TypeError("an exponent must be a number: use exp and log")
         x = a.value
         return _made(x**n, (a, lambda g: g * n * x**(n - 1) if n else 0 * g))
     def __matmul__(a, b):
@@ -118,14 +120,15 @@ class Var(_Arithmetic, _Functions, _Moves):
     def __init__(
         self,
         value: Tensor | float, # Its numbers, of a floating dtype; not copied
-        made_from: list[tuple['Var', Callable]] = (), # Each input and its VJP; none for a leaf
+        made_from: list[tuple['Var', Callable]] = (), # Each input, and its VJP
     ):
         self.value = torch.as_tensor(value).detach()
         if not self.value.is_floating_point():
             raise TypeError(f"value is {self.value.dtype}: a gradient needs floats")
         self.grad, self.number, self.made_from = None, next(_numbers), made_from
+        # what the VJPs look at, and how often it had been written to
         held = [c.cell_contents for _, vjp in made_from for c in vjp.__closure__ or ()]
-        self.held = [(t, t._version) for t in held if torch.is_tensor(t)]   # what the VJPs look at
+        self.held = [(t, t._version) for t in held if torch.is_tensor(t)]
     def __repr__(self): return f'Var({self.value})'
 
     def backward(
@@ -136,7 +139,7 @@ class Var(_Arithmetic, _Functions, _Moves):
         "Add to the `.grad` of every leaf that this value was made from."
         if grad is None and self.value.numel() == 1: grad = torch.ones_like(self.value)
         if grad is None or grad.shape != self.value.shape:
-            given = None if grad is None else tuple(grad.shape)
+            given = 'missing' if grad is None else f'of shape {tuple(grad.shape)}'
             raise ValueError(f"grad is {given}: it must have shape {tuple(self.value.shape)}")
         grads, waiting, found = {self: grad}, [(-self.number, self)], []
         while waiting:
@@ -148,14 +151,13 @@ class Var(_Arithmetic, _Functions, _Moves):
                 if x not in grads: heappush(waiting, (-x.number, x))
                 grads[x] = grads[x] + part if x in grads else part
             if inputs and not keep: var.made_from = var.held = None
-        for var, grad in found: var.grad = grad.clone() if var.grad is None else var.grad + grad
+        for var, grad in found:
+            var.grad = grad.clone() if var.grad is None else var.grad + grad
 
     def _inputs(self) -> list[tuple['Var', Callable]]:
         "What this value was made from, if that can still be used."
         if self.made_from is None:
-            raise RuntimeError("the tape was used up by an earlier backward(): "
-                               "call that one with keep=True")
+            raise RuntimeError("the tape was used up by an earlier backward(): keep=True keeps it")
         if any(t._version != version for t, version in self.held):
-            raise RuntimeError("a tensor that the backward pass needs was changed in place "
-                               f"after it was used for {self}")
+            raise RuntimeError("a tensor that the backward pass needs was changed in place")
         return self.made_from
