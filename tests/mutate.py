@@ -65,7 +65,7 @@ def mutants(source):
 def cells_of(path):
     from execnb.nbio import read_nb
     for cell in read_nb(path).cells:
-        if cell.cell_type != 'code' or 'nbdev_export(' in cell.source: continue
+        if cell.cell_type != 'code': continue
         if re.search(r'^#\|\s*(slow|cuda|eval: false)', cell.source, re.M): continue
         yield cell.id, cell.source, bool(re.match(r'#\|\s*exports?\s*$', cell.source.splitlines()[0] if cell.source else ''))
 
@@ -121,7 +121,7 @@ def mutate(path, sample):
 
 if __name__ == '__main__':
     parser = argparse.ArgumentParser()
-    parser.add_argument('notebooks', nargs='*', type=Path, default=sorted((ROOT/'nbs').glob('0[0-5]_*.ipynb')))
+    parser.add_argument('notebooks', nargs='*', type=Path, default=sorted((ROOT/'nbs').glob('0*.ipynb')))
     parser.add_argument('--sample', type=int, help='at most so many changes in each notebook, drawn with a fixed seed')
     args = parser.parse_args()
     import torch
