@@ -235,9 +235,8 @@ def picture(
     folder: str | Path | None = None, # With your records, by default `measure.records_folder()`; the picture goes there
 ) -> Path: # The file, an SVG named after this machine
     "Draw how long each version takes on each recorded machine, with one thread; this machine is blue."
-    import matplotlib.pyplot as plt   # an extra that only this function needs
-
-    from fastlesson.figures import BLUE, GREY
+    from fastlesson.figures import BLUE, GREY   # an extra, which only this function needs: it is named if it is missing
+    import matplotlib.pyplot as plt
     rows, here = [row for row in side_by_side(folder) if row['threads'] == 1], machine()['name']
     sizes = [size for size in ('5×784 @ 784×10', '1024×1024 @ 1024×1024') if any(row['size'] == size for row in rows)]
     names = sorted({name for row in rows for name in row} - {'size', 'rung', 'threads'}, key=here.__eq__)   # this one last, on top
