@@ -1,4 +1,4 @@
-"Lesson 6's kernels on shapes, layouts and threads drawn at random, and on a processor without AVX-512."
+"Lesson 10's kernels on shapes, layouts and threads drawn at random, and on a processor without AVX-512."
 import os
 import subprocess
 import sys
@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastlesson.backprop import forward_backward
-from fastlesson.forward import Params, forward, mse
+from fastlesson.forward import Params
 from fastlesson.limit import (fused_forward_backward, machine_peak, matmul_blocked, matmul_ijk, matmul_ikj, matmul_strip, matmul_tiled, roofline)
 from fastlesson.matmul import error_bound
+from not_finite import check_not_finite, not_finite
 from test_matmul import draw, layouts
 
 KERNELS = [matmul_ijk, matmul_ikj, matmul_blocked, matmul_strip, matmul_tiled]
@@ -100,25 +101,6 @@ def test_fused_refused():
     with pytest.raises(TypeError, match='x is torch.float64'): fused_forward_backward(torch.ones(4, 3).double(), torch.ones(4).double(), Params(*(p.double() for p in params)))
 
 
-def not_finite(test):
-    test = pytest.mark.parametrize('which, at', [('x', (65, 2)), ('w1', (1, 3)), ('b1', (2,)), ('w2', (4, 0)), ('b2', (0,))])(test)
-    return pytest.mark.parametrize('value', [float('nan'), float('inf'), -float('inf')])(test)
-
-
-def check_not_finite(fused, which, at, value, hidden, device='cpu'):
-    "What is not finite comes through as it does with autograd."
-    draw = torch.Generator().manual_seed(0)
-    x, target = torch.randn(70, 9, generator=draw).to(device), torch.randn(70, generator=draw).to(device)
-    params = Params(*(torch.randn(*s, generator=draw).to(device) for s in ((9, hidden), (hidden,), (hidden, 1), (1,))))
-    (x if which == 'x' else getattr(params, which))[at] = value
-    leaves = [p.clone().requires_grad_() for p in params]
-    there = mse(forward(x, Params(*leaves)), target)
-    there.backward()
-    loss, grads = fused(x, target, params)
-    for ours, theirs in zip((loss, *grads), (there.detach(), *(p.grad for p in leaves))):
-        torch.testing.assert_close(ours, theirs, equal_nan=True, rtol=1e-4, atol=1e-4)   # where they are finite is what counts here
-
-
 @not_finite
 def test_fused_takes_what_is_not_finite_through(which, at, value): check_not_finite(fused_forward_backward, which, at, value, 5)
 
@@ -180,7 +162,7 @@ def test_one_cache_for_two_processors(tmp_path):
 def test_without_numba(tmp_path):
     (tmp_path/'numba.py').write_text('raise ImportError')
     out = subprocess.run([sys.executable, '-c', 'import fastlesson.limit'], env=os.environ | {'PYTHONPATH': str(tmp_path)}, capture_output=True, text=True)
-    assert out.returncode and "pip install 'fastlesson[limit]'" in out.stderr
+    assert out.returncode and "pip install 'fastlesson[notebooks]'" in out.stderr
 
 
 def test_compiled_once(tmp_path):
@@ -191,14 +173,91 @@ def test_compiled_once(tmp_path):
     assert 'data saved' in first and 'data saved' not in second and 'data loaded' in second
 
 
-THREADS = r'''
-import torch
-torch.set_num_threads(1)
+
+def run(code, env={}, **options):
+    "What a process of its own prints."
+    return subprocess.run([sys.executable, '-c', code], env=os.environ | env, capture_output=True, text=True, timeout=120, **options)
+
+
+CALL = """
 from fastlesson.limit import matmul_tiled
-matmul_tiled(torch.ones(7, 5), torch.ones(5, 3))
-print(torch.get_num_threads())
-'''
+print(matmul_tiled(torch.ones(7, 5), torch.ones(5, 3)).sum().item())
+"""
 
 def test_leaves_torchs_threads_alone():
     "Numba's threads and torch's may share one OpenMP, which remembers a single number for both."
-    assert subprocess.run([sys.executable, '-c', THREADS], capture_output=True, text=True, check=True).stdout == '1\n'
+    for threads in 1, 2:
+        assert run(f'import torch; torch.set_num_threads({threads})' + CALL + 'print(torch.get_num_threads())').stdout == f'105.0\n{threads}\n'
+
+
+IMPORT = r"""
+import os, random
+import numpy as np, torch
+def state(): return (sorted(os.listdir('/proc/self/task')) if os.path.exists('/proc') else [], torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled(),
+                     torch.get_rng_state().tolist(), np.random.get_state()[1].tolist(), random.getstate(), dict(os.environ))
+torch.get_num_threads(), np.random.get_state()
+before = state()
+import fastlesson.limit, fastlesson.gpu
+print(state() == before)
+"""
+
+def test_importing_changes_nothing(): assert run(IMPORT).stdout == 'True\n'
+
+
+FORK = r"""
+import os, sys, torch
+from fastlesson.limit import fused_forward_backward, matmul_ijk, matmul_tiled
+from fastlesson.forward import Params
+a = torch.ones(300, 300)
+if {first}: a @ a, matmul_tiled(a, a)
+params = Params(torch.ones(300, 2), torch.ones(2), torch.ones(2, 1), torch.ones(1))
+if child := os.fork():
+    print(os.waitpid(child, 0)[1])
+else:
+    for call in lambda: matmul_ijk(a, a), lambda: matmul_tiled(a, a), lambda: fused_forward_backward(a, torch.ones(300), params):
+        try: call()
+        except RuntimeError as e: print(e, flush=True)
+    os._exit(0)
+"""
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='this system forks no processes')
+@pytest.mark.parametrize('first', [True, False], ids=['threads-started', 'imported'])
+def test_a_forked_process_is_told(first):
+    "OpenMP's threads don't survive a fork: a child would hang or be killed without a word."
+    lines = run(FORK.replace('{first}', str(first))).stdout.splitlines()
+    assert len(lines) == 4 and lines[-1] == '0' and all("was forked" in line and "'spawn'" in line for line in lines[:3])
+
+
+SPAWN = r"""
+import multiprocessing, torch
+from fastlesson.limit import matmul_tiled
+def work(n): return matmul_tiled(torch.ones(n, 5), torch.ones(5, 3)).sum().item()
+if __name__ == '__main__':
+    work(7)
+    with multiprocessing.get_context('spawn').Pool(1) as pool: print(pool.map(work, [7]))
+"""
+
+def test_a_spawned_process_works(tmp_path):
+    (tmp_path/'main.py').write_text(SPAWN)
+    assert subprocess.run([sys.executable, tmp_path/'main.py'], capture_output=True, text=True, timeout=120).stdout == '[105.0]\n'
+
+
+def test_where_no_cache_can_be_written():
+    "The code is compiled again in each process, that is all."
+    no_folder = 'import torch; from numba.core import caching; caching._CacheImpl._locator_classes = []'
+    out = run(no_folder + CALL)
+    assert out.stdout == '105.0\n', out.stderr
+
+
+THREADED = r"""
+import torch
+from concurrent.futures import ThreadPoolExecutor
+from fastlesson.limit import matmul_tiled
+a = torch.ones(200, 200)
+with ThreadPoolExecutor(6) as pool: print({c.sum().item() for c in pool.map(lambda _: matmul_tiled(a, a), range(60))})
+"""
+
+def test_from_several_threads_of_pythons_in_numbas_simplest_layer():
+    "Its `workqueue` ends the process when two threads use it at once; a Mac without OpenMP has no other."
+    out = run(THREADED, {'NUMBA_THREADING_LAYER': 'workqueue'})
+    assert out.stdout == '{8000000.0}\n', out.stderr

@@ -1,14 +1,15 @@
-"Lesson 6's GPU kernels: on a GPU where there is one, else in Triton's interpreter if Triton is installed."
+"Lesson 11's kernels: on a GPU where there is one, else in Triton's interpreter if Triton is installed."
 import pytest
 import torch
 
 pytest.importorskip('triton', reason='Triton is not installed (a gigabyte, so not by default): pip install triton')
 
-from fastlesson import limit
+from fastlesson import gpu
 from fastlesson.backprop import forward_backward
 from fastlesson.forward import Params
+from fastlesson.gpu import fused_forward_backward_triton, matmul_triton
 from fastlesson.matmul import error_bound
-from test_limit import check_not_finite, not_finite
+from not_finite import check_not_finite, not_finite
 
 CUDA = torch.cuda.is_available()   # else conftest.py asks for the interpreter
 DEVICE = 'cuda' if CUDA else 'cpu'
@@ -23,27 +24,27 @@ def test_product(version, n, k, m, dtype):
     if version == 'naive' and not CUDA: n, m = min(n, 20), min(m, 20)   # it is slow with a program an element
     draw = torch.Generator().manual_seed(n + k + m)
     a, b = (torch.randn(*s, generator=draw).to(DEVICE, dtype).T for s in ((k, n), (m, k)))   # transposed: their strides are used
-    c = limit.matmul_triton(a, b, version)
+    c = matmul_triton(a, b, version)
     assert c.shape == (n, m) and c.dtype == dtype
     exact = a.double() @ b.double()
     rounding = torch.finfo(dtype).eps * exact.abs()   # of the result, when it is stored
     assert ((c.double() - exact).abs() <= error_bound(a.float(), b.float()).to(DEVICE) + rounding).all()
-    assert torch.equal(limit.matmul_triton(a.contiguous(), b.contiguous(), version), c)
+    assert torch.equal(matmul_triton(a.contiguous(), b.contiguous(), version), c)
 
 
 @pytest.mark.parametrize('version', VERSIONS)
 def test_nan(version):
     a, b = torch.ones(70, 40, device=DEVICE), torch.ones(40, 5, device=DEVICE)
     a[66, 3], b[7, 2] = float('nan'), float('inf')
-    torch.testing.assert_close(limit.matmul_triton(a, b, version), a @ b, equal_nan=True)
+    torch.testing.assert_close(matmul_triton(a, b, version), a @ b, equal_nan=True)
 
 
 def test_refused():
     a = torch.ones(2, 3, device=DEVICE)
-    with pytest.raises(ValueError, match='we need'): limit.matmul_triton(a, a)
-    with pytest.raises(TypeError, match='a is torch.float64: this kernel takes'): limit.matmul_triton(a.double(), a.T.double())
-    with pytest.raises(ValueError, match='requires a gradient'): limit.matmul_triton(a, a.T.clone().requires_grad_())
-    with pytest.raises(ValueError, match="version is 'best', not one of"): limit.matmul_triton(a, a.T, 'best')
+    with pytest.raises(ValueError, match='we need'): matmul_triton(a, a)
+    with pytest.raises(TypeError, match='a is torch.float64: this kernel takes'): matmul_triton(a.double(), a.T.double())
+    with pytest.raises(ValueError, match='requires a gradient'): matmul_triton(a, a.T.clone().requires_grad_())
+    with pytest.raises(ValueError, match="version is 'best', not one of"): matmul_triton(a, a.T, 'best')
 
 
 @pytest.mark.parametrize('n, n_in, hidden', [(1, 1, 1), (65, 33, 50), (130, 40, 17)])
@@ -51,12 +52,37 @@ def test_fused(n, n_in, hidden):
     draw = torch.Generator().manual_seed(n)
     x, target = torch.randn(n, n_in, generator=draw).to(DEVICE), torch.randn(n, generator=draw).to(DEVICE)
     params = Params(*(torch.randn(*s, generator=draw).to(DEVICE) for s in ((n_in, hidden), (hidden,), (hidden, 1), (1,))))
-    loss, grads = limit._fused_gpu(x, target, params)
+    loss, grads = fused_forward_backward_triton(x, target, params)
     exact_loss, exact = forward_backward(x.double(), target.double(), Params(*(p.double() for p in params)))
-    rtol = 10 * (n + n_in + hidden)**.5 * torch.finfo(torch.float32).eps   # as in lesson 4, with all the sums on the way
+    rtol = 10 * (n + n_in + hidden)**.5 * torch.finfo(torch.float32).eps   # as in lesson 5, with all the sums on the way
     for ours, there in zip((loss, *grads), (exact_loss, *exact)):
         torch.testing.assert_close(ours.double(), there, rtol=0, atol=rtol * there.abs().max().item())
 
 
 @not_finite
-def test_fused_takes_what_is_not_finite_through(which, at, value): check_not_finite(limit._fused_gpu, which, at, value, 17, DEVICE)
+def test_fused_takes_what_is_not_finite_through(which, at, value): check_not_finite(fused_forward_backward_triton, which, at, value, 17, DEVICE)
+
+
+def test_gradients_are_tensors_of_their_own():
+    "They share one buffer, filled with zeros at once, but no entries."
+    params = Params(torch.ones(4, 3, device=DEVICE), torch.ones(3, device=DEVICE), torch.ones(3, 1, device=DEVICE), torch.ones(1, device=DEVICE))
+    loss, grads = fused_forward_backward_triton(torch.ones(5, 4, device=DEVICE), torch.ones(5, device=DEVICE), params)
+    assert loss.shape == () and [g.shape for g in grads] == [p.shape for p in params]
+    before = [g.clone() for g in grads]
+    loss.zero_(), grads.w1.zero_()
+    for g, kept in zip(grads[1:], before[1:]): assert torch.equal(g, kept) and kept.abs().min() > 0
+
+
+def test_more_elements_than_programs_in_a_launch(monkeypatch):
+    "A grid holds fewer than 2³¹ programs; here at most ten."
+    monkeypatch.setattr(gpu, 'GRID', 10)
+    a, b = torch.randn(7, 5, device=DEVICE), torch.randn(5, 4, device=DEVICE)
+    assert ((matmul_triton(a, b, 'naive').double() - a.double() @ b.double()).abs() <= error_bound(a, b)).all()
+    wide = torch.randn(5, 13, device=DEVICE)   # more columns than programs
+    assert ((matmul_triton(a, wide, 'naive').double() - a.double() @ wide.double()).abs() <= error_bound(a, wide)).all()
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason='needs two GPUs')
+def test_on_the_second_gpu():
+    a, b = torch.randn(70, 50, device='cuda:1'), torch.randn(50, 30, device='cuda:1')
+    for version in VERSIONS: assert ((matmul_triton(a, b, version).double() - a.double() @ b.double()).abs() <= error_bound(a, b)).all()
