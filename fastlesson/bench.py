@@ -64,7 +64,7 @@ def ladder(
 
 # %% ../nbs/94_bench.ipynb #init-monte-carlo
 def init_monte_carlo(
-    n_draws: int = 80, # Draws to time (40 stand side by side); the time of both versions is proportional to it
+    n_draws: int = 80, # Draws to time; the time of both versions is proportional to it
 ) -> Iterator[dict]: # A row for each version; its times are for 2,000 draws
     "Time the batched Monte Carlo of lesson 3 and a loop over draws."
     device, scale = default_device(), 2000 / n_draws
@@ -146,22 +146,24 @@ def training_epoch(
             yield {'version': name, 'threads': threads, 'seconds': t.median, 'ratio': t.median / times['PyTorch'].median}
 
 # %% ../nbs/94_bench.ipynb #compiled-products
-def compiled_products() -> Iterator[dict]: # A row for each size, version and number of threads; before them the machine's peaks
+def compiled_products() -> Iterator[dict]: # The machine's peaks; then a row for each product
     "Time the compiled products of lesson 10 and PyTorch's `@`."
     for threads in _thread_counts():
         yield {'rung': 'peak', 'threads': threads} | machine_peak(threads)._asdict()
-    rungs = {'ijk': matmul_ijk, 'ikj': matmul_ikj, 'blocked': matmul_blocked, 'strip': matmul_strip, 'tiled': matmul_tiled}
+    rungs = {'ijk': matmul_ijk, 'ikj': matmul_ikj, 'blocked': matmul_blocked,
+             'strip': matmul_strip, 'tiled': matmul_tiled}
     if shutil.which('g++'): rungs['compile'] = torch.compile(torch.matmul, mode='max-autotune')
     for n, k, m in (5, 784, 10), (1024, 1024, 1024), (2048, 2048, 2048), (50_000, 784, 50), (50_000, 784, 10):
         a, b = torch.randn(n, k), torch.randn(k, m)
         names = [*rungs] if n <= 1024 else ['strip', 'tiled']
         for threads in _thread_counts():
-            fns = {'@': partial(torch.matmul, a, b)} | {name: partial(rungs[name], a, b) for name in names if name != 'ijk' or threads == 1}
+            fns = {'@': partial(torch.matmul, a, b)} | {
+                name: partial(rungs[name], a, b) for name in names if name != 'ijk' or threads == 1}
             times = measure(fns, seconds=1.5, rounds=7, threads=threads)
             yield from _product_rows(f'{n}×{k} @ {k}×{m}', threads, 2*n*k*m, times)
 
 # %% ../nbs/94_bench.ipynb #fused-pass
-def fused_pass() -> Iterator[dict]: # A row for each number of images, version and number of threads
+def fused_pass() -> Iterator[dict]: # A row for each size, version and number of threads
     "Time and peak memory of the fused forward and backward pass of lesson 10."
     for n in 10_000, 50_000, 1_000_000:
         x, target, params, autograd = _case(n)
@@ -176,7 +178,7 @@ def fused_pass() -> Iterator[dict]: # A row for each number of images, version a
 # %% ../nbs/94_bench.ipynb #gpu-kernels
 def gpu_kernels(
     size: int = 4096, # Rows and columns of the square matrices
-) -> Iterator[dict]: # A row for each dtype and version, and for each number of images and version
+) -> Iterator[dict]: # A row for each dtype or number of images, and version
     "Time the Triton kernels of lesson 11 and what PyTorch offers for the same."
     def rows(what, flop, best, times):
         base = next(iter(times.values())).median   # PyTorch's comes first
@@ -199,7 +201,8 @@ def gpu_kernels(
             for _ in range(3): autograd()
         torch.cuda.current_stream().wait_stream(stream)
         with torch.cuda.graph(graph): autograd()
-        fns = {'eager': autograd, 'CUDA graph': graph.replay, 'one kernel': lambda: fused_forward_backward_triton(x, target, params)}
+        fns = {'eager': autograd, 'CUDA graph': graph.replay,
+               'one kernel': lambda: fused_forward_backward_triton(x, target, params)}
         yield from rows(f'forward and backward, {n:,} rows', 4 * n * 784 * 50, best['float32'], measure(fns))
 
 # %% ../nbs/94_bench.ipynb #benchmarks
@@ -219,23 +222,24 @@ def left_out() -> dict[str, str]: # For each such benchmark, the reason
 
 # %% ../nbs/94_bench.ipynb #side-by-side
 def side_by_side(
-    folder: str | Path | None = None, # With your records, by default `measure.records_folder()`
-) -> list[dict]: # A row for each size, version and number of threads: seconds on each machine, by its name
+    folder: str | Path | None = None, # With your records; default: `records_folder()`
+) -> list[dict]: # For each size, version and number of threads: each machine's seconds
     "What each machine needs for the same product: those that come with the package, and yours."
     table = {}
     for entries in read_records(SHIPPED, folder or records_folder()):
-        rows = [row for name in ('ladder', 'limit') for row in entries.get(name, {}).get('rows', []) if 'size' in row]
+        rows = [row for name in ('ladder', 'limit') if name in entries for row in entries[name]['rows']]
         for row in rows:
-            table.setdefault((row['size'], row['rung'], row['threads']), {})[entries['machine']['name']] = row['seconds']
+            key = tuple(row.get(name) for name in ('size', 'rung', 'threads'))
+            if None not in key: table.setdefault(key, {})[entries['machine']['name']] = row['seconds']
     return [dict(zip(('size', 'rung', 'threads'), key)) | times for key, times in table.items()]
 
 # %% ../nbs/94_bench.ipynb #picture
 #| fold: How the picture of this table is drawn
 def picture(
-    folder: str | Path | None = None, # With your records, by default `measure.records_folder()`; the picture goes there
+    folder: str | Path | None = None, # With your records, where the picture goes too
 ) -> Path: # The file, an SVG named after this machine
-    "Draw how long each version takes on each recorded machine, with one thread; this machine is blue."
-    from fastlesson.figures import BLUE, GREY   # an extra, which only this function needs: it is named if it is missing
+    "Draw each machine's times with one thread, yours in blue."
+    from fastlesson.figures import BLUE, GREY   # the extra that a picture needs
     import matplotlib.pyplot as plt
     rows, here = [row for row in side_by_side(folder) if row['threads'] == 1], machine()['name']
     sizes = [size for size in ('5×784 @ 784×10', '1024×1024 @ 1024×1024') if any(row['size'] == size for row in rows)]
@@ -288,7 +292,7 @@ def _run(name: str, folder: Path) -> None:
 
 # %% ../nbs/94_bench.ipynb #main
 def main(
-    args: Sequence[str] | None = None, # What was typed after the command, by default `sys.argv[1:]`
+    args: Sequence[str] | None = None, # What follows the command; default: `sys.argv[1:]`
 ) -> None:
     "Measure this machine, record it, and compare it with the machines recorded before."
     away = left_out()
@@ -297,18 +301,18 @@ def main(
     parser = argparse.ArgumentParser(
         'fastlesson-bench', description=main.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog='\n'.join(['benchmarks:', *about]))
-    parser.add_argument('--only', metavar='NAMES', help='benchmarks to run, with commas between; all of them otherwise')
+    parser.add_argument('--only', metavar='NAMES', help='benchmarks to run, with commas between (all)')
     parser.add_argument('--folder', type=Path, default=records_folder(),
-                        help='where to keep the records (%(default)s; the variable FASTLESSON_RECORDS names another)')
+                        help='where records are kept (%(default)s; or set FASTLESSON_RECORDS)')
     parser.add_argument('--list', action='store_true', help='name the benchmarks')
     parser.add_argument('--version', action='version', version=f'fastlesson {__version__}')
     args = parser.parse_args(args)
     if args.list: return print('\n'.join(about))
     here = [name for name in BENCHMARKS if name not in away]
     names = here if args.only is None else [name for part in args.only.split(',') if (name := part.strip())]
-    unknown = [f'{name}: {away.get(name, "there is no such benchmark")}' for name in names if name not in here]
-    if unknown or not names:
-        parser.error(f"--only {args.only!r}: {'; '.join(unknown) or 'that is no name'}. Here there are {', '.join(here)}")
+    wrong = '; '.join(f"{name}: {away.get(name, 'there is no such benchmark')}" for name in names if name not in here)
+    if wrong or not names:
+        parser.error(f"--only {args.only!r}: {wrong or 'that is no name'}. Here there are {', '.join(here)}")
     try: folder = _usable(args.folder.expanduser().absolute())
     except ValueError as e: parser.error(str(e))
     for name in tqdm(names, desc=machine()['name']): _run(name, folder)

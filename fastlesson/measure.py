@@ -31,19 +31,22 @@ def measure(
     *,
     seconds: float = 1., # Time to spend on each function, at least
     rounds: int = 5, # Number of turns that each function gets
-    threads: int | None = None, # Threads that torch may use; by default as many as it would use anyway
-) -> dict[str, Measurement]: # The times of each function; `.median` and `.iqr` are seconds for one call
+    threads: int | None = None, # Threads for torch, by default as many as it would use
+) -> dict[str, Measurement]: # Each one's times: `.median` and `.iqr` in seconds a call
     "Time functions in turns, so that other work on the machine slows down all of them alike."
     threads = threads or torch.get_num_threads()
-    timers = {name: Timer('fn()', globals={'fn': fn}, num_threads=threads) for name, fn in fns.items()}
+    timers = {name: Timer('fn()', globals={'fn': fn}, num_threads=threads)
+              for name, fn in fns.items()}
     times = {name: [] for name in fns}
-    for name in tqdm([*timers] * rounds, leave=False, desc='measuring', disable=sys.stderr is None):
+    turns = tqdm([*timers] * rounds, leave=False, desc='measuring', disable=sys.stderr is None)
+    for name in turns:
         times[name].append(timers[name].blocked_autorange(min_run_time=seconds / rounds))
     return {name: Measurement.merge(parts)[0] for name, parts in times.items()}
 
-# %% ../nbs/90_measure.ipynb #peak-memory
+# %% ../nbs/90_measure.ipynb #allocations
+#| fold: How `_allocations` asks the profiler
 def _allocations(fn: Callable[[], object]) -> list[int]:
-    "Bytes that are allocated on the CPU (or freed, if negative) while fn runs, one after the other."
+    "Bytes that fn allocates on the CPU (or frees, if negative), one after the other."
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as prof: fn()
     with TemporaryDirectory() as folder:   # a trace can only be written to a file
         trace = Path(folder)/'trace.json'
@@ -52,6 +55,7 @@ def _allocations(fn: Callable[[], object]) -> list[int]:
     events = sorted((e for e in events if e['name'] == '[memory]'), key=lambda e: e['ts'])
     return [e['args']['Bytes'] for e in events if e['args']['Device Type'] == 0]
 
+# %% ../nbs/90_measure.ipynb #peak-memory
 def peak_memory(
     fn: Callable[[], object], # What to run, without arguments
 ) -> int: # The most bytes that tensors hold while it runs, beyond what they held before
@@ -67,28 +71,31 @@ def peak_memory(
     return peak + (torch.cuda.max_memory_allocated() - before if gpu else 0)
 
 # %% ../nbs/90_measure.ipynb #machine
-def machine() -> dict: # Its name, processor, cores, instruction set, and its accelerator if it has one
+def machine() -> dict: # Name, processor, cores, instruction set, accelerator or None
     "What the measurements of this machine are labelled with."
     info = Path('/proc/cpuinfo')
     text = info.read_text(encoding='utf-8', errors='replace') if info.exists() else ''
     found = re.search(r'model name\s*: (.+)', text)
     cpu = found[1] if found else platform.processor() or platform.machine()
     device = torch.accelerator.current_accelerator() or torch.device('cpu')
-    gpu = {'cuda': torch.cuda.get_device_name, 'cpu': lambda: None}.get(device.type, lambda: device.type)()
+    gpu = {'cpu': None}.get(device.type, device.type)
+    if gpu == 'cuda': gpu = torch.cuda.get_device_name()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
-    return {'name': gpu or f"{cpu}, {cores} core{'s' * (cores > 1)}", 'cpu': cpu, 'cores': cores,
-            'capability': torch.backends.cpu.get_cpu_capability(), 'gpu': gpu, 'system': platform.system()}
+    name = gpu or f"{cpu}, {cores} core{'s' * (cores > 1)}"
+    return {'name': name, 'cpu': cpu, 'cores': cores,
+            'capability': torch.backends.cpu.get_cpu_capability(), 'gpu': gpu,
+            'system': platform.system()}
 
 # %% ../nbs/90_measure.ipynb #records-folder
 SHIPPED = files('fastlesson')/'records' # The records that come with the package
 
-def records_folder() -> Path: # `FASTLESSON_RECORDS` if that is set, else a folder in the user's home
+def records_folder() -> Path: # `FASTLESSON_RECORDS`, else a folder in the user's home
     "Where the records made on this machine are kept."
     named = os.environ.get('FASTLESSON_RECORDS')
     return Path(named).expanduser() if named else user_data_path('fastlesson')/'records'
 
 def record_file(
-    folder: str | Path | None = None, # Where the records are kept, by default `records_folder()`
+    folder: str | Path | None = None, # Where records are kept; default: `records_folder()`
 ) -> Path: # A file named after the machine, there or not
     "Where the record of this machine belongs."
     name = re.sub(r'\W+', '-', machine()['name'].lower()).strip('-')
@@ -98,8 +105,9 @@ def record_file(
 def _read(path: Path) -> dict:
     try:
         record = json.loads(path.read_text(encoding='utf-8'))
-        rows = [row for name, entry in record.items() if name != 'machine' for row in entry['rows']]
-        if not all(isinstance(row, dict) for row in [record['machine'], *rows]): raise TypeError('rows without columns')
+        entries = [entry for name, entry in record.items() if name != 'machine']
+        rows = [record['machine'], *(row for entry in entries for row in entry['rows'])]
+        if not all(isinstance(row, dict) for row in rows): raise TypeError('rows without columns')
         record['machine']['name'] # a record without one can't be compared with others
     except (ValueError, TypeError, KeyError, AttributeError) as e:
         raise ValueError(f"{path} is not a record of measurements ({e!r}): move it away") from e
@@ -109,8 +117,8 @@ def read_records(
     *folders: str | Path, # Where to look, by default in `SHIPPED` and `records_folder()`
 ) -> list[dict]: # For each file: 'machine', and an entry for each benchmark
     "All records, folder by folder, and in each folder in the order of the files' names."
-    folders = dict.fromkeys(Path(folder).expanduser().resolve() for folder in folders or (SHIPPED, records_folder()))
-    return [_read(path) for folder in folders for path in sorted(folder.glob('*.json'))]
+    paths = (Path(folder).expanduser().resolve() for folder in folders or (SHIPPED, records_folder()))
+    return [_read(path) for folder in dict.fromkeys(paths) for path in sorted(folder.glob('*.json'))]
 
 # %% ../nbs/90_measure.ipynb #record
 UNFINISHED = ' (unfinished)' # Follows the name of a benchmark that was interrupted
@@ -118,28 +126,31 @@ UNFINISHED = ' (unfinished)' # Follows the name of a benchmark that was interrup
 def record(
     name: str, # The benchmark
     rows: list[dict], # What was measured
-    folder: str | Path | None = None, # Where the records are kept, by default `records_folder()`
+    folder: str | Path | None = None, # Where records are kept; default: `records_folder()`
 ) -> Path: # The file
     "Write a benchmark's rows into the record of this machine."
     path = record_file(folder)
     entries = _read(path) if path.exists() else {}
     entries.pop(name + UNFINISHED, None)
-    entries |= {'machine': machine(), name: {'date': str(date.today()), 'torch': torch.__version__,
-                                             'python': platform.python_version(), 'rows': rows}}
+    entry = {'date': str(date.today()), 'torch': torch.__version__, 'python': platform.python_version()}
+    entries |= {'machine': machine(), name: entry | {'rows': rows}}
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix('.part')   # an interruption never leaves half a record
-    part.write_text(json.dumps(entries, indent=1, ensure_ascii=False) + '\n', encoding='utf-8', newline='\n')
+    text = json.dumps(entries, indent=1, ensure_ascii=False) + '\n'
+    part.write_text(text, encoding='utf-8', newline='\n')
     return part.replace(path)
 
 # %% ../nbs/90_measure.ipynb #recorded
 def recorded(
     name: str, # The benchmark
-    folder: str | Path | None = None, # Look only here; by default in `SHIPPED`, then in `records_folder()`
-) -> list[dict]: # For each machine that has measured it: 'machine', 'date', 'torch', 'python', 'rows'
+    folder: str | Path | None = None, # Look only here; default: in `SHIPPED`, then `records_folder()`
+) -> list[dict]: # For each machine: 'machine', 'date', 'torch', 'python', 'rows'
     "What was recorded of a benchmark, on all machines."
     folders = [folder] if folder else [SHIPPED, records_folder()]
     records = read_records(*folders)
-    if found := [{'machine': r['machine']} | r[name] for r in records if name in r]: return found
-    known = sorted({key for r in records for key in r} - {'machine'})
-    raise FileNotFoundError(f"no record of {name!r} in {' or '.join(map(str, folders))} (there are {', '.join(known) or 'none'}): "
-                            "`fastlesson-bench` measures this machine, and `fastlesson-bench --list` names what it can measure")
+    found = [{'machine': r['machine']} | r[name] for r in records if name in r]
+    if found: return found
+    known = ', '.join(sorted({key for r in records for key in r} - {'machine'})) or 'none'
+    raise FileNotFoundError(
+        f"no record of {name!r} in {' or '.join(map(str, folders))} (there are {known}): "
+        "`fastlesson-bench` measures this machine, `fastlesson-bench --list` names its benchmarks")
