@@ -42,7 +42,7 @@ def glorot_std(
     n_in: int, # Inputs of the layer
     n_out: int, # Its outputs
 ) -> float: # Standard deviation for its weights
-    "Glorot initialisation: between what the forward and what the backward pass would want."
+    "Glorot initialisation: between what the two passes would want."
     n_in, n_out = _numbers(n_in=n_in, n_out=n_out)
     return math.sqrt(2 / (n_in + n_out))
 
@@ -60,17 +60,19 @@ def init_params(
     n_in: int, # Inputs of the model
     n_hidden: int, # Hidden units
     n_out: int, # Outputs
-    gains: tuple[float, float] = (math.sqrt(2), 1.), # Weights have std `gain / sqrt(inputs)`
+    gains: tuple[float, float] = (math.sqrt(2), 1.), # Of each layer's weights
     *,
-    generator: torch.Generator | None = None, # Draws the numbers, torch's own by default
-    device: torch.device | str | None = None, # Of the tensors, by default `default_device()`
+    generator: torch.Generator | None = None, # By default torch's own
+    device: torch.device | str | None = None, # Default: `default_device()`
     dtype: torch.dtype = torch.float32, # Any floating dtype
 ) -> Params: # Normal weights, zero biases
     "Draw the parameters of the two-layer model."
     if not dtype.is_floating_point:
-        raise ValueError(f"dtype is {dtype}: it must be a floating one, such as torch.float32")
+        raise ValueError(f"dtype is {dtype}: "
+                         "it must be a floating one, such as torch.float32")
     if len(gains) != 2:
-        raise ValueError(f"gains is {gains!r}: it must be two numbers, one for each layer")
+        raise ValueError(f"gains is {gains!r}: "
+                         "it must be two numbers, one for each layer")
     n_in, n_hidden, n_out, g1, g2 = _numbers(
         n_in=n_in, n_hidden=n_hidden, n_out=n_out,
         **{'gains[0]': gains[0], 'gains[1]': gains[1]})
@@ -79,8 +81,9 @@ def init_params(
     source = device if generator is None else generator.device
     def draw(n, m, gain):
         std = gain / math.sqrt(n)
-        if 8 * abs(std) > torch.finfo(dtype).max:   # eight standard deviations must fit
-            raise ValueError(f"gains has {gain:g}: such weights are too large for {dtype}")
+        if 8 * abs(std) > torch.finfo(dtype).max:   # 8 sigmas must fit
+            raise ValueError(f"gains has {gain:g}: "
+                             f"such weights are too large for {dtype}")
         w = torch.randn(n, m, generator=generator, device=source, dtype=dtype)
         return w.to(device) * std
     w1, w2 = draw(n_in, n_hidden, g1), draw(n_hidden, n_out, g2)
@@ -96,9 +99,9 @@ def monte_carlo(
     n_draws: int = 2000, # How many models to draw
     *,
     activation: Callable[[Tensor], Tensor] = relu, # Behind the first layer
-    generator: torch.Generator | None = None, # Draws the numbers, torch's own by default
-) -> tuple[Tensor, Tensor]: # Each model's mean and std over `x`, both of shape `(n_draws,)`
-    "Mean and standard deviation of the output, for many freshly drawn two-layer models."
+    generator: torch.Generator | None = None, # By default torch's own
+) -> tuple[Tensor, Tensor]: # Mean and std of each model, `(n_draws,)`
+    "Mean and standard deviation of the output, for many freshly drawn models."
     n_draws, n_hidden = _numbers(n_draws=n_draws, n_hidden=n_hidden)
     if x.ndim != 2 or not x.numel() or not x.is_floating_point():
         raise ValueError(f"x is {tuple(x.shape)}, {x.dtype}: "
@@ -108,7 +111,8 @@ def monte_carlo(
         draws = [init_params(x.shape[1], n_hidden, n_out, gains,
                              generator=generator, device=x.device, dtype=x.dtype)
                  for _ in range(min(wide, n_draws - start))]
-        w1, w2 = torch.cat([p.w1 for p in draws], 1), torch.stack([p.w2 for p in draws])
+        w1 = torch.cat([p.w1 for p in draws], 1)
+        w2 = torch.stack([p.w2 for p in draws])
         apart = len(draws), n_hidden
         hidden = (activation(rows @ w1).unflatten(1, apart).transpose(0, 1)
                   for rows in x.split(1024))
