@@ -1,21 +1,28 @@
-"The built site in a real browser, wide and narrow: nothing missing, nothing foreign, nothing broken."
+"The built site in a real browser, wide and narrow: nothing missing, nothing foreign, nothing broken, and each lesson one sitting."
 import functools
 import gzip
+import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from urllib.parse import urldefrag, urljoin
 
 import pytest
-from execnb.nbio import read_nb
-from nbdev.config import get_config
 from axe_playwright_python.sync_playwright import Axe
+from execnb.nbio import mk_cell, read_nb
+from nbdev.config import get_config
 
 from fastlesson import site
+from sitting import sitting, too_much
 
 CFG = get_config()
-PAGES = ['index'] + [p.stem.partition('_')[2] for p in sorted(CFG.nbs_path.glob('[0-9]*.ipynb'))]
+NOTEBOOKS = {page['output-file'].removesuffix('.html'): page['name'] for page in site.read_pages()}
+PAGES, LESSONS = [*NOTEBOOKS], [name for name, notebook in NOTEBOOKS.items() if notebook[0] in '01']
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -24,14 +31,13 @@ class Handler(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope='module', params=['offline', 'quarto'])
 def home(request, tmp_path_factory):
-    "The address of a freshly built site."
+    "The address of the site, built of what is exported. FASTLESSON_QUARTO=1: without Quarto nothing would be tested, so fail."
+    if request.param == 'quarto' and not shutil.which('quarto'):
+        (pytest.fail if os.environ.get('FASTLESSON_QUARTO') else pytest.skip)('Quarto is not installed')
     out = tmp_path_factory.mktemp('site')/'site'
-    if request.param == 'quarto' and not shutil.which('quarto'): pytest.skip('Quarto is not installed')
-    proc = site.prepare()
-    pages = site.read_pages(proc)
-    if request.param == 'offline': site.offline(pages, out)
-    else: site.quarto(proc, out)
-    site.extras(pages, out)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(site, '_export', lambda pages, marks: None)
+        site.build(out, with_quarto=request.param == 'quarto')
     server = ThreadingHTTPServer(('127.0.0.1', 0), functools.partial(Handler, directory=out))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f'http://127.0.0.1:{server.server_port}/'
@@ -56,11 +62,35 @@ def open_page(request, browser, home):
     page.close()
 
 
+@pytest.fixture
+def wide(browser, home):
+    "Open a page of the site at 1280 px, and another in its place."
+    page = browser.new_page(viewport={'width': 1280, 'height': 900})
+    page.set_default_timeout(5000)
+    def open_(name):
+        page.goto(f'{home}{name}', wait_until='load')
+        return page
+    yield open_
+    page.close()
+
+
+def offline_only(page):
+    if not page.locator('.offline').count(): pytest.skip('Quarto has its own')
+
+
+def prepared(name): return site._prepared({'name': NOTEBOOKS[name]})
+
+
 def headings(name):
     "How many sections the prepared notebook of a page has."
-    path = next((CFG.config_path/'_proc').glob(f'*{name}.ipynb'))
-    prose = '\n'.join(c.source for c in read_nb(path).cells if c.cell_type == 'markdown')
+    prose = '\n'.join(c.source for c in prepared(name).cells if c.cell_type == 'markdown')
     return len(re.findall('^## ', re.sub('^```.*?^```', '', prose, flags=re.M | re.S), re.M))
+
+
+def claims(name):
+    "What the checks of a notebook claim."
+    code = [c.source for c in read_nb(CFG.nbs_path/NOTEBOOKS[name]).cells if c.cell_type == 'code']
+    return [claim.replace('`', '') for source in code for claim in re.findall(r'^#\| *check: *(.*\S)', source, re.M)]
 
 
 @pytest.mark.parametrize('name', PAGES)
@@ -74,7 +104,116 @@ def test_page(open_page, name):
     assert page.locator('main h2').count() == headings(name), 'a fence is not closed, or closed too early'
     assert not page.evaluate('[...document.querySelectorAll(".offline [id]")].map(e => e.id).filter((id, i, all) => all.indexOf(id) != i)')
     text = page.locator('main').inner_text()
-    assert [litter for litter in ('\\tag', '$$', ':::', '#| ', 'fig-cap', 'show_doc') if litter in text and name != 'site'] == []
+    assert [litter for litter in ('\\tag', '$$', ':::', '#| ', '{.tick}', 'fig-cap') if litter in text and name != 'site'] == []
+
+
+@pytest.mark.parametrize('name', LESSONS)
+def test_sitting(wide, name):
+    page = wide(f'{name}.html')
+    offline_only(page)
+    numbers = sitting(page)
+    assert too_much(numbers) == {}, numbers
+    assert numbers['first figure to touch'] or name not in ('matmul', 'depth', 'backprop', 'train'), 'its figure to touch is gone'
+
+
+@pytest.mark.parametrize('name', PAGES)
+def test_claims(wide, name):
+    "Each check is one line, a tick and its claim, and what it runs is behind it."
+    page = wide(f'{name}.html')
+    lines = page.locator('main details.code-fold > summary:has(.tick)')
+    assert [' '.join(line.split()).removeprefix('✓ ') for line in lines.all_inner_texts()] == claims(name)
+    for summary in page.locator('main details.code-fold > summary').all()[:2]:
+        code = summary.locator('xpath=..').locator('pre').first
+        assert not code.is_visible()
+        summary.click()
+        assert code.is_visible()
+
+
+@pytest.mark.parametrize('source, outputs, fault', [
+    ('2 + 2', [], 'nothing is asserted'), ('assert_close = 1', [], 'nothing is asserted'), ('assert 1', [{}], 'shows'), ('#| check: said\nassert 1', [], 'twice')])
+def test_checks_that_fail_the_build(source, outputs, fault):
+    folds = site.folds(SimpleNamespace(path_='nbs/00_data.ipynb'))
+    folds.begin()
+    folds.cell(mk_cell('#| check: said\nwith expect_fail(ValueError): int("x")', id='first'))
+    cell = mk_cell(source if 'check' in source else f'#| check: a claim\n{source}', id='planted')
+    cell.outputs = outputs
+    with pytest.raises(ValueError, match=f"00_data.ipynb, cell 'planted'.*{fault}"): folds.cell(cell)
+
+
+@pytest.mark.parametrize('assertion', ['assert 1', 'test_eq(1, 1)', 'torch.testing.assert_close(a, b)', 'for x in y: test_close(x, 1)', 'with expect_fail(): 1/0'])
+def test_checks_that_pass(assertion):
+    folds = site.folds(SimpleNamespace(path_='nbs/00_data.ipynb'))
+    folds.begin()
+    folds.cell(cell := mk_cell(f'#| check: `x` is "1"\n{assertion}', id='check'))
+    assert cell.source == f'#| code-fold: true\n#| code-summary: "[✓]{{.tick}} `x` is \\"1\\""\n{assertion}'
+
+
+@pytest.mark.parametrize('name', LESSONS)
+def test_head(wide, name):
+    page = wide(f'{name}.html')
+    head = ' '.join(page.locator('main .head').inner_text().split())
+    assert re.match(r'About \d*[05] minutes ·', head)
+    titles = page.evaluate('[...document.querySelectorAll(".fastlesson")].map(e => e.ariaLabel)')
+    assert [title for title in titles if title not in head] == []
+    run = read_nb(CFG.nbs_path/NOTEBOOKS[name]).metadata.get('checked')
+    if claims(name): assert f'{len(claims(name))} claims checked' + (f" on {run['data']}" if run else '') in head
+    if claims(name) and run: assert run['torch'].split('+')[0] in head and run['date'][:4] in head
+
+
+def test_switch(open_page):
+    page = open_page('data')
+    seen, closed = page.locator('main .sourceCode:visible'), page.locator('main details.code-fold:not([open])')
+    before, folds = seen.count(), closed.count()
+    def choose(name):
+        page.locator('#code-switch button', has_text=name).click()
+        assert page.locator('#code-switch [aria-pressed=true]').inner_text() == name
+    choose('all')
+    assert closed.count() == 0 and seen.count() > before
+    open_page('matmul')   # the choice goes along
+    assert closed.count() == 0
+    choose('none')
+    open_page('data')
+    assert seen.count() == 0 and page.locator('main summary .tick:visible').count() == len(claims('data'))
+    choose('lesson')
+    assert (seen.count(), closed.count()) == (before, folds)
+    page.evaluate('localStorage.clear()')
+
+
+def test_no_storage(browser, home):
+    "A browser that denies storage costs nothing but the memory of a choice."
+    page, faults = browser.new_page(), []
+    page.add_init_script('Object.defineProperty(window, "localStorage", {get() { throw new DOMException("denied", "SecurityError") }})')
+    page.on('pageerror', lambda e: faults.append(str(e)))
+    page.goto(f'{home}forward.html')
+    offline_only(page)
+    page.locator('#code-switch button', has_text='all').click()
+    assert page.locator('main details.code-fold:not([open])').count() == 0
+    page.locator('#theme').click()
+    assert page.locator('html').get_attribute('data-theme') == 'dark' and faults == []
+    page.close()
+
+
+def test_functions(wide):
+    "A function has a place and a link to its source; the table of contents is for ideas."
+    page = wide('matmul.html#matmul_dot')
+    assert -5 < page.locator('#matmul_dot').bounding_box()['y'] < 900
+    link = page.locator('#matmul_dot a').get_attribute('href')
+    line = (CFG.lib_path/'matmul.py').read_text(encoding='utf-8').splitlines()[int(link.split('#L')[1]) - 1]
+    assert line.startswith('def matmul_dot(')
+    assert 'matmul_dot' not in page.locator('#toc, #TOC').first.inner_text()
+
+
+def test_reference(wide):
+    "Every public name of every module, in the order of the sidebar."
+    page, found = wide('api.html'), ''
+    text = page.locator('main').inner_text()
+    for notebook in NOTEBOOKS.values():
+        module = CFG.lib_path/re.sub(r'^\d+_(.*)ipynb', r'\1py', notebook)
+        if not module.exists(): continue
+        assert text.index(f'fastlesson.{module.stem}') > text.find(found)
+        found = f'fastlesson.{module.stem}'
+        names = re.search(r'__all__ = \[(.*?)\]', module.read_text(encoding='utf-8'), re.S)[1]
+        assert [name for name in re.findall(r"'(\w+)'", names) if name not in text] == []
 
 
 def test_links(browser, home):
@@ -122,9 +261,59 @@ def test_search_words(browser, home):
     if not page.locator('#search').count(): pytest.skip("Quarto's search is its own")
     page.fill('#search', "source='auto'")
     page.locator('#results a[href*="data.html"]').first.wait_for()
-    assert not re.search(r'\\[a-z]', ' '.join(page.evaluate('SEARCH.map(s => s.title)')))   # maths is written plainly
+    found = page.evaluate('SEARCH')
+    assert not re.search(r'\\[a-z]', ' '.join(s['title'] for s in found))   # maths is written plainly
+    assert [s['href'] for s in found if re.search(r'overflow-x:|addEventListener|data-options|id="text"', s['text']) and s['href'].partition('.')[0] in LESSONS] == []   # what is seen, no scripts and styles
+    page.fill('#search', 'matmul_dot')
+    page.locator('#results a[href="matmul.html#matmul_dot"]').wait_for()
     page.fill('#search', 'xyzzy')
     assert page.locator('#results').inner_text() == 'Nothing found'
+    page.locator('main').click(position={'x': 5, 'y': 5})
+    assert page.locator('#results').inner_text() == ''
+    page.keyboard.press('/')
+    page.keyboard.type('kaiming')
+    page.keyboard.press('ArrowDown')
+    page.keyboard.press('ArrowDown')
+    assert page.evaluate('document.activeElement.matches("#results li:nth-child(2) a")')
+    page.keyboard.press('Escape')
+    assert page.evaluate('document.activeElement.id') == 'search' and page.locator('#results').inner_text() == ''
+    page.close()
+
+
+def test_follows(wide):
+    "The header stays in sight, and the table of contents shows where the reader is."
+    page = wide('forward.html')
+    offline_only(page)
+    last = page.locator('main h2').last
+    last.evaluate('e => e.scrollIntoView()')
+    page.wait_for_function('document.querySelector("#toc [aria-current]")')
+    current = page.locator('#toc [aria-current]')
+    assert current.count() == 1 and current.inner_text() in last.inner_text()
+    assert page.locator('#search').bounding_box()['y'] < 60 < last.bounding_box()['y'] < 900
+
+
+@pytest.mark.parametrize('name', ['matmul', 'api'])
+def test_tab_stops(open_page, name):
+    "What is wide can be scrolled from the keyboard; what is not, is no stop."
+    page = open_page(name)
+    page.wait_for_timeout(200)
+    wrong = page.evaluate("""[...document.querySelectorAll("main pre, main .math.display, main table")].filter(e => e.checkVisibility() && e.clientWidth
+        && (e.tabIndex == 0) != (e.scrollWidth > e.clientWidth)).map(e => e.textContent.slice(0, 40))""")
+    assert wrong == []
+
+
+def test_print(browser, home):
+    "On paper a dark page is light, and the solutions are there."
+    page = browser.new_page(color_scheme='dark')
+    page.goto(f'{home}forward.html', wait_until='load')
+    page.emulate_media(media='print', color_scheme='dark')
+    page.evaluate('dispatchEvent(new Event("beforeprint"))')
+    def brightness(css): return sum(map(int, re.findall(r'\d+', page.evaluate(f'getComputedStyle(document.querySelector("main p:not([class])")).{css}'))[:3]))
+    assert brightness('color') < 3*100
+    assert page.evaluate('getComputedStyle(document.body).backgroundColor') == 'rgb(255, 255, 255)'
+    assert page.locator('main details:not(.code-fold, [open])').count() == 0 < page.locator('main details:not(.code-fold)').count()
+    page.evaluate('dispatchEvent(new Event("afterprint"))')
+    assert page.locator('main details:not(.code-fold)[open]').count() == 0
     page.close()
 
 
@@ -156,3 +345,43 @@ def test_dark_mode(open_page):
     open_page('data')
     assert background() == dark
     page.evaluate('localStorage.clear()')
+
+
+def test_only_what_changed(tmp_path):
+    "One changed sentence builds one page; a build that fails leaves the last good site alone."
+    root = CFG.config_path
+    for name in ('nbs', 'fastlesson', '_proc'):
+        if (root/name).exists(): shutil.copytree(root/name, tmp_path/name, ignore=shutil.ignore_patterns('__pycache__', '_quarto'))
+    for name in ('settings.ini', '_quarto.yml'): shutil.copy(root/name, tmp_path)
+    def build():
+        code = 'from fastlesson import site; site.build(with_quarto=False)'
+        env = os.environ | {'PYTHONPATH': str(tmp_path)}
+        return subprocess.run([sys.executable, '-c', code], cwd=tmp_path, env=env, capture_output=True, text=True)
+    def write(name, old, new):
+        path = tmp_path/'nbs'/NOTEBOOKS[name]
+        text = path.read_text(encoding='utf-8')
+        assert old in text
+        path.write_text(text.replace(old, new, 1), encoding='utf-8')
+    def page(): return (tmp_path/'_docs'/'forward.html').read_text(encoding='utf-8')
+    first = build()
+    assert first.returncode == 0, first.stderr
+    assert ' 0 built anew' in build().stdout
+    module = (tmp_path/'fastlesson'/'forward.py').read_text(encoding='utf-8')
+    write('forward', '**You will learn**', '**You will learn today**')
+    assert ' 1 built anew' in build().stdout
+    assert 'You will learn today' in page() and (tmp_path/'fastlesson'/'forward.py').read_text(encoding='utf-8') == module
+    write('forward', '"#| exports', '"#| check: nothing at all')
+    write('forward', '**You will learn today**', '**Lost**')
+    failed = build()
+    assert failed.returncode and 'nothing at all' in failed.stderr and 'You will learn today' in page()
+    write('forward', '"#| check: nothing at all', '"#| exports')
+    assert ' 1 built anew' in build().stdout and 'Lost' in page()
+    (theme := tmp_path/'nbs'/'theme'/'template.html').write_text(theme.read_text(encoding='utf-8').replace('Neighbouring', 'Other'), encoding='utf-8')
+    assert f' {len(PAGES)} built anew' in build().stdout and 'aria-label="Other pages"' in page()
+
+
+def test_missing_package():
+    "Who has not what the site is built with learns its name."
+    code = "import sys; sys.modules['pypandoc'] = None\nimport fastlesson.site"
+    error = subprocess.run([sys.executable, '-c', code], cwd=CFG.config_path, capture_output=True, text=True).stderr
+    assert 'fastlesson.site builds the site and needs pypandoc' in error

@@ -37,7 +37,8 @@ for (const pre of all("pre.sourceCode")) {
 // The table of contents follows the reader.
 const places = new Map([...all("#toc a")].map(a => [document.getElementById(decodeURIComponent(a.hash.slice(1))), a]))
 const follow = () => {
-  const last = [...places.keys()].filter(h => h && h.getBoundingClientRect().top < 120).pop()
+  const atEnd = innerHeight + scrollY > html.scrollHeight - 2
+  const last = [...places.keys()].filter(h => h && (atEnd || h.getBoundingClientRect().top < 120)).pop()
   for (const [h, a] of places) {
     if ((h == last) == a.hasAttribute("aria-current")) continue
     a.toggleAttribute("aria-current", h == last)

@@ -15,15 +15,16 @@
     place?.append("Code: ", ...choices.map(c => Object.assign(document.createElement("button"), {type: "button", textContent: c, onclick: () => show(stored("code", c))})))
     if (place) show(choices.find(c => c == stored("code")) ?? "lesson")
     const names = {PRE: "Code or output", TABLE: "Table"}
-    const sizes = new ResizeObserver(entries => {
-      for (const {target: e} of entries) {
-        const wide = e.scrollWidth > e.clientWidth
-        if (!wide) e.removeAttribute("tabindex")
-        else if (e.tabIndex < 0) e.tabIndex = 0
-        if (wide && e.tagName != "TABLE") { e.role = "group"; e.ariaLabel = `${names[e.tagName] ?? "Formula"}, scrolls sideways` }
-      }
-    })
-    for (const e of all("main pre, main .math.display, main table, main .wide")) sizes.observe(e)
+    const stop = e => {
+      const wide = e.scrollWidth > e.clientWidth
+      if (!wide) e.removeAttribute("tabindex")
+      else if (e.tabIndex < 0) e.tabIndex = 0
+      if (wide && e.tagName != "TABLE") { e.role = "group"; e.ariaLabel = `${names[e.tagName] ?? "Formula"}, scrolls sideways` }
+    }
+    const sizes = new ResizeObserver(entries => entries.forEach(entry => stop(entry.target)))
+    const boxes = all("main pre, main .math.display, main table, main .wide")
+    boxes.forEach(e => sizes.observe(e))
+    addEventListener("load", () => document.fonts.ready.then(() => boxes.forEach(stop)))
   })
   let opened = []
   addEventListener("beforeprint", () => {
