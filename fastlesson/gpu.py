@@ -66,7 +66,8 @@ def _gpu_autotuned():
     configs = [triton.Config({'ROWS': rows, 'COLS': cols, 'INNER': inner, 'GROUP': 8},
                              num_stages=stages, num_warps=warps)
                for rows, cols, inner, stages, warps in sizes]
-    return triton.autotune(configs, key=['n', 'k', 'm', 'a_col', 'b_col', 'PRECISION'])(_gpu_tiled)
+    key = ['n', 'k', 'm', 'a_col', 'b_col', 'PRECISION']   # tried again when one of these changes
+    return triton.autotune(configs, key)(_gpu_tiled)
 
 # %% ../nbs/11_gpu.ipynb #matmul-triton
 #| fold: How the kernels are called
@@ -114,29 +115,29 @@ def _gpu_fused(x, target, w1, b1, w2, b2, loss, w1_grad, b1_grad, w2_grad, b2_gr
     i, j = tl.program_id(0) * ROWS + tl.arange(0, ROWS), tl.arange(0, HIDDEN)
     at, column = i.to(tl.int64)[:, None] * d, j[None, :] < hidden
     # forward
-    h = tl.zeros((ROWS, HIDDEN), tl.float32)
+    l1 = tl.zeros((ROWS, HIDDEN), tl.float32)
     for start in range(0, d, INNER):
         p = start + tl.arange(0, INNER)
         xs = tl.load(x + at + p[None, :], (i[:, None] < n) & (p[None, :] < d), 0.)
         ws = tl.load(w1 + p[:, None]*hidden + j[None, :], (p[:, None] < d) & column, 0.)
-        h = tl.dot(xs, ws, h, input_precision='ieee')
-    h += tl.load(b1 + j, j < hidden, 0.)[None, :]
-    h = tl.where((h < 0) | (i[:, None] >= n) | (j[None, :] >= hidden), 0., h)
+        l1 = tl.dot(xs, ws, l1, input_precision='ieee')
+    l1 += tl.load(b1 + j, j < hidden, 0.)[None, :]
+    l2 = tl.where((l1 < 0) | (i[:, None] >= n) | (j[None, :] >= hidden), 0., l1)
     w = tl.load(w2 + j, j < hidden, 0.)
-    off = tl.sum(h * w[None, :], 1) + tl.load(b2) - tl.load(target + i, i < n, 0.)
+    off = tl.sum(l2 * w[None, :], 1) + tl.load(b2) - tl.load(target + i, i < n, 0.)
     off = tl.where(i < n, off, 0.)
     # the loss, and back through the second layer
     g = 2 * off / n
     tl.atomic_add(loss, tl.sum(off * off) / n)
     tl.atomic_add(b2_grad, tl.sum(g))
-    tl.atomic_add(w2_grad + j, tl.sum(g[:, None] * h, 0), j < hidden)
-    h_grad = tl.where(h <= 0, 0., g[:, None] * w[None, :])
+    tl.atomic_add(w2_grad + j, tl.sum(g[:, None] * l2, 0), j < hidden)
+    l1_grad = tl.where(l2 <= 0, 0., g[:, None] * w[None, :])
     # back through the first
-    tl.atomic_add(b1_grad + j, tl.sum(h_grad, 0), j < hidden)
+    tl.atomic_add(b1_grad + j, tl.sum(l1_grad, 0), j < hidden)
     for start in range(0, d, INNER):
         p = start + tl.arange(0, INNER)
         xs = tl.load(x + at + p[None, :], (i[:, None] < n) & (p[None, :] < d), 0.)
-        share = tl.dot(tl.trans(xs), h_grad, input_precision='ieee')
+        share = tl.dot(tl.trans(xs), l1_grad, input_precision='ieee')
         at_w1 = w1_grad + p[:, None]*hidden + j[None, :]
         tl.atomic_add(at_w1, share, (p[:, None] < d) & column)
 
