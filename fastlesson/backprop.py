@@ -23,7 +23,8 @@ def _check_shape(name: str, x: Tensor, shape: tuple[int, ...], why: str) -> None
 def _check_floats(**tensors: Tensor) -> None:
     "Refuse whole numbers, which torch would silently wrap or cut off."
     for name, x in tensors.items():
-        if not x.is_floating_point(): raise ValueError(f"{name} is {x.dtype}: floats are needed")
+        if not x.is_floating_point():
+            raise ValueError(f"{name} is {x.dtype}: it must be of a floating type")
 
 # %% ../nbs/05_backprop.ipynb #mse-grad
 def mse_grad(
