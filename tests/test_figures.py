@@ -30,6 +30,13 @@ def html(*figures, ink='#24292f', paper='#fff'):
             f'<title>Figures</title><body style="margin: 1rem; font-family: system-ui; color: {ink}; background: {paper}">{body}</body></html>')
 
 
+def opened(page):
+    "Wait until every figure stands where it opens: some compute that once they are in sight."
+    for figure in page.locator('[data-kind=training_view]').all():
+        figure.scroll_into_view_if_needed()
+        page.wait_for_function('f => f.fastlesson.state.step', arg=figure.element_handle())
+
+
 @pytest.fixture(params=[1280, 390])
 def show(request, browser):
     "Show figures on a page; afterwards, that nothing was fetched, nothing complained, and nothing is wider than the window."
@@ -37,9 +44,10 @@ def show(request, browser):
     page.on('console', lambda m: faults.append(m.text) if m.type in ('error', 'warning') else None)
     page.on('pageerror', lambda e: faults.append(str(e)))
     page.on('request', lambda r: None if r.url.startswith(('data:', 'about:')) else faults.append(f'foreign: {r.url}'))
-    page.set_default_timeout(5000)
+    page.set_default_timeout(15_000)
     def show_(*figures, **colours):
         page.set_content(html(*figures, **colours))
+        opened(page)
         return page.locator('.fastlesson')
     yield show_
     assert faults == []
@@ -226,24 +234,24 @@ def test_init_controls(show):
 
 def test_init_axes_hold_still(show):
     figure = show(init_explorer())
-    def ticks(): return figure.locator('.plot text[text-anchor=end]').all_inner_texts()
+    def ticks(): return set(figure.locator('.plot text[text-anchor=end]').all_text_contents())
     def ends(): return [d.split(',')[-1] for d in figure.locator('.plot path').evaluate_all('all => all.map(e => e.getAttribute("d"))')]
     first, before = ticks(), ends()
     for name in ('PyTorch √5', 'He', 'tanh'):
         click(figure, name)
-        assert ticks() == first == ['10⁻²⁰', '10⁻¹⁰', '1', '10¹⁰', '10²⁰'] and ends() != before
+        assert ticks() == first == {'10⁻²⁰', '10⁻¹⁰', '1', '10¹⁰', '10²⁰'} and ends() != before
         before = ends()
     click(figure, 'PyTorch √5')
     click(figure, 'Zoom in')
-    assert ticks() == ['10⁻²', '10⁻¹', '1', '10¹', '10²']
-    notes = [t for t in figure.locator('.plot text').all_inner_texts() if t[0] in '▲▼']
+    assert ticks() == {'10⁻²', '10⁻¹', '1', '10¹', '10²'}
+    notes = [t for t in figure.locator('.plot text').all_text_contents() if t[0] in '▲▼']
     s = state(figure)
     def power(v): return str(round(math.log10(v))).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))
     assert notes == [f"▼ 10{power(s['signal'][-1]['rms'])} at layer 50", f"▼ 10{power(s['gradient'][0]['rms'])} at layer 1"]
     labels = figure.locator('.histograms svg text:last-child')
-    assert labels.all_inner_texts() == ['3'] * 3   # what has shrunk looks small
+    assert labels.all_text_contents() == ['3'] * 3   # what has shrunk looks small
     click(figure, 'Own scales')
-    assert [float(t.replace('−', '-')) for t in labels.all_inner_texts()] == pytest.approx([3 * s['signal'][i]['rms'] for i in (0, 24, 49)], rel=.06)
+    assert [float(t.replace('−', '-')) for t in labels.all_text_contents()] == pytest.approx([3 * s['signal'][i]['rms'] for i in (0, 24, 49)], rel=.06)
 
 
 def test_init_drawn_to_measure(show):
@@ -618,6 +626,7 @@ STORED = files('fastlesson')/'figures'
 def snapshot(page, figure):
     "The figure as a picture of its own, in a grey that is legible on white and on black."
     page.set_content(html(figure, ink=GREY))
+    opened(page)
     page.wait_for_timeout(300)   # until drawings have the width of their place
     return page.locator('.fastlesson').evaluate((Path(__file__).parent/'snapshot.js').read_text(encoding='utf-8'))
 

@@ -106,9 +106,9 @@ bring('backward_pass', (root, {values}) => {   // values: x[0], x[1], the nine p
   }
   function productTable(now) {
     const orange = x => ['orange', number(x, 3)]
-    const both = now.filter(p => p.sum != p.down).map(p => [`${p.of} in all`, '', '', orange(p.sum)])
+    const both = now.filter(p => p.sum != p.down).map(p => [p.of, '', 'in all', orange(p.sum)])
     return table(['gradient', 'upstream', '× local', '= passed on'], [...now.map(p => [p.of, orange(p.upstream),
-      ['blue', (p.localName && p.localName + ' = ') + number(p.local, 3)], orange(p.down)]), ...both])
+      [p.localName.length > 12 ? 'blue long' : 'blue', (p.localName && p.localName + ' = ') + number(p.local, 3)], orange(p.down)]), ...both])
   }
   function sentence(t, v, now) {
     const n = name => number(v[name]), factor = name => v[name] < 0 ? `(${n(name)})` : n(name)   // one behind a sign

@@ -127,6 +127,10 @@ function soon(f) {
   return {ask() { asked ??= requestAnimationFrame(call) }, now() { if (asked != null) { cancelAnimationFrame(asked); call() } }}
 }
 
+// Call f once the figure is nearly in sight: what takes long doesn't hold up the page.
+const near = (root, f) => new IntersectionObserver((seen, observer) => { if (seen.some(e => e.isIntersecting)) { observer.disconnect(); f() } },
+  {rootMargin: '600px'}).observe(root)
+
 // Random numbers that are the same in every browser: mulberry32, and from it normal numbers (Box and Muller).
 function random(seed) {
   const uniform = () => {

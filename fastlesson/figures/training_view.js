@@ -25,34 +25,35 @@ function makeParams(start, seed) {
   })
 }
 // What every layer puts out for one point, from the point itself to the logits. w is (n, m), row after row.
-function forward(params, x) {
-  const outs = [x]
+const room = () => SIZES.map(n => new Float64Array(n))
+function forward(params, x, outs = room()) {
+  outs[0].set(x)
   params.forEach(({n, m, w, b}, l) => {
-    const out = Float64Array.from(b), h = outs[l]
+    const h = outs[l], out = outs[l + 1]
+    out.set(b)
     for (let i = 0; i < n; i++) for (let j = 0; j < m; j++) out[j] += h[i] * w[i * m + j]
     if (l < params.length - 1) for (let j = 0; j < m; j++) if (out[j] <= 0) out[j] = 0
-    outs.push(out)
   })
   return outs
 }
 // Loss and gradients, averaged over all points: the backward pass of the lessons, a point at a time
 function gradients(params, {x, y}) {
-  const grads = params.map(({n, m}) => ({w: new Float64Array(n * m), b: new Float64Array(m)}))
+  const grads = params.map(({n, m}) => ({w: new Float64Array(n * m), b: new Float64Array(m)})), outs = room(), ups = room()
   let loss = 0, right = 0
   x.forEach((point, k) => {
-    const outs = forward(params, point), [a, b] = outs.at(-1), top = Math.max(a, b)
+    const [a, b] = forward(params, point, outs).at(-1), top = Math.max(a, b)
     const logSum = top + Math.log(Math.exp(a - top) + Math.exp(b - top))
     loss += logSum - (y[k] ? b : a)
     right += (b > a) == (y[k] == 1)
-    let g = [a, b].map((z, c) => (Math.exp(z - logSum) - (c == y[k])) / x.length)   // softmax less target
+    ups.at(-1).set([a, b].map((z, c) => (Math.exp(z - logSum) - (c == y[k])) / x.length))   // softmax less target
     for (let l = params.length - 1; l >= 0; l--) {
-      const {n, m, w} = params[l], h = outs[l], below = new Float64Array(n)
-      for (let j = 0; j < m; j++) grads[l].b[j] += g[j]
+      const {n, m, w} = params[l], {w: ofW, b: ofB} = grads[l], h = outs[l], g = ups[l + 1], below = ups[l]
+      for (let j = 0; j < m; j++) ofB[j] += g[j]
       for (let i = 0; i < n; i++) {
-        for (let j = 0; j < m; j++) { grads[l].w[i * m + j] += h[i] * g[j]; below[i] += w[i * m + j] * g[j] }
-        if (l && h[i] <= 0) below[i] = 0   // this ReLU was off
+        let sum = 0
+        for (let j = 0; j < m; j++) { ofW[i * m + j] += h[i] * g[j]; sum += w[i * m + j] * g[j] }
+        below[i] = l && h[i] <= 0 ? 0 : sum   // 0 where this ReLU was off
       }
-      g = below
     }
   })
   return {grads, loss: loss / x.length, accuracy: right / x.length}
@@ -117,12 +118,12 @@ bring('training_view', (root, {problem, start, rate}) => {
   }, () => still() ? 500 : 30, on => { runButton.textContent = on ? 'Pause' : 'Run'; live.quiet(on) })
 
   const colour = name => getComputedStyle(root).getPropertyValue(name)
-  const at = (q, r, W, H) => forward(params, [((q + .5) / W * 2 - 1) * REACH[0], (1 - (r + .5) / H * 2) * REACH[1]])
+  const at = (q, r, W, H, outs) => forward(params, [((q + .5) / W * 2 - 1) * REACH[0], (1 - (r + .5) / H * 2) * REACH[1]], outs)
   function drawSurface() {   // each patch in the colour of its class, the stronger the surer
-    const c = surface.getContext('2d'), {width: W, height: H} = surface, colours = ['--grey', '--blue'].map(colour)
+    const c = surface.getContext('2d'), {width: W, height: H} = surface, colours = ['--grey', '--blue'].map(colour), outs = room()
     c.clearRect(0, 0, W, H)
     for (let r = 0; r < H; r++) for (let q = 0; q < W; q++) {
-      const [a, b] = at(q, r, W, H).at(-1), p = 1 / (1 + Math.exp(a - b))
+      const [a, b] = at(q, r, W, H, outs).at(-1), p = 1 / (1 + Math.exp(a - b))
       c.globalAlpha = Number.isFinite(p) ? Math.abs(p - .5) * .7 : 0
       c.fillStyle = colours[+(p > .5)]
       c.fillRect(q, r, 1, 1)
@@ -183,7 +184,7 @@ bring('training_view', (root, {problem, start, rate}) => {
   watch(curve, () => now && draw())
 
   return {
-    draw: open, step: (n = 1) => { while (n--) step(); draw() },
+    draw() { reset(); near(root, open) }, step: (n = 1) => { while (n--) step(); draw() },
     view: [
       div('row thirds', choose('Problem', titles(PROBLEMS), problem, value => { problem = value; reset() }),
         choose('Initialisation', titles(STARTS), start, value => { start = value; reset() }),
