@@ -6,6 +6,7 @@
 __all__ = ['linear', 'relu', 'Params', 'forward', 'mse', 'check_inputs']
 
 # %% ../nbs/02_forward.ipynb #imports
+#| fold: Setup: what the package needs
 from typing import NamedTuple
 
 from torch import Tensor
@@ -51,20 +52,21 @@ def forward(
 
 # %% ../nbs/02_forward.ipynb #mse
 def mse(
-    output: Tensor, # What the model says, shape `(n, 1)`
+    output: Tensor, # What the model says, shape `(n, 1)`, at least one row
     target: Tensor, # What it should say, shape `(n,)`
 ) -> Tensor: # The loss, shape `()`
     "Mean of the squared differences between output and target."
-    shapes_fit = target.ndim == 1 and output.shape == (len(target), 1)
+    shapes_fit = target.ndim == 1 and output.shape == (len(target), 1) and len(target)
     if not shapes_fit or not output.is_floating_point():
         raise ValueError(f"output is {tuple(output.shape)}, {output.dtype}, "
-                         f"and target is {tuple(target.shape)}: "
-                         "they must be (n, 1), floating, and (n,); "
+                         f"and target is {tuple(target.shape)}: they must be "
+                         "(n, 1), floating, with at least one row, and (n,); "
                          "target.squeeze(-1) drops a last dimension of 1, "
                          "output[:, None] adds one")
     return (output.squeeze(-1) - target).pow(2).mean()
 
 # %% ../nbs/02_forward.ipynb #check-inputs
+#| fold: How `check_inputs` refuses a batch that doesn't fit, before later lessons compute with it
 def check_inputs(
     x: Tensor, # Inputs, shape `(n, n_in)`, at least one row
     target: Tensor, # What the model should say, shape `(n,)`
@@ -72,5 +74,9 @@ def check_inputs(
 ) -> None:
     "Refuse what doesn't fit together, from shapes and types alone."
     if len(x) == 0: raise ValueError("x has no rows: a mean over none is not a number")
-    meta = Params(*(p.to('meta') for p in params))
-    mse(forward(x.to('meta'), meta), target.to('meta'))
+    meta = Params(*(p.to('meta') for p in params))   # shapes and types without numbers: this costs nothing
+    try: mse(forward(x.to('meta'), meta), target.to('meta'))
+    except (RuntimeError, ValueError) as e:
+        tensors = dict(x=x, target=target) | params._asdict()
+        shapes = ', '.join(f'{name} {tuple(t.shape)}' for name, t in tensors.items())
+        raise type(e)(f'{e} (given: {shapes})') from e
