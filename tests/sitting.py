@@ -7,7 +7,7 @@ MEASURE = r"""() => {
   const seen = e => e.checkVisibility(), top = e => e.getBoundingClientRect().top + scrollY, bottom = e => e.getBoundingClientRect().bottom + scrollY
   const screen = e => e ? Math.floor(top(e) / 1000) + 1 : null
   let words = 0
-  const aside = "pre, table, .math, .fastlesson, nav, .entry, .head, .code-fold > summary, script, style, .anchor, .copy"
+  const aside = "pre, table, .math, .fastlesson, nav, .entry, p.head, .code-fold > summary, script, style, .anchor, .copy"
   for (const texts = document.createTreeWalker(main, NodeFilter.SHOW_TEXT); texts.nextNode();) {
     const text = texts.currentNode
     if (!text.parentElement.closest(aside) && seen(text.parentElement)) words += text.data.trim().split(/\s+/).filter(w => /[\p{L}\p{N}]/u.test(w)).length
