@@ -35,14 +35,15 @@ def _activation(
 # %% ../nbs/04_depth.ipynb #gain
 @torch.no_grad()
 def gain(
-    activation: str | Callable[[Tensor], Tensor], # A name from `ACTIVATIONS`, or a function
+    activation: str | Callable[[Tensor], Tensor], # In `ACTIVATIONS`, or a function
 ) -> float: # What to multiply `1 / sqrt(n_in)` by
-    "The factor that makes up for an activation, so that layers preserve the second moment."
+    "The factor with which layers of this activation preserve the second moment."
     z = (torch.arange(24_000, dtype=torch.float64, device='cpu') + .5) * .001 - 12
     density = torch.exp(-z**2 / 2) * (.001 / math.sqrt(2 * math.pi))
     square = (_activation(activation)(z)**2 * density).sum().item()
     if not 0 < square < math.inf:
-        raise ValueError(f"activation has the mean square {square}: no gain makes up for it")
+        raise ValueError(f"activation has the mean square {square}: "
+                         "no gain makes up for it")
     return square**-.5
 
 # %% ../nbs/04_depth.ipynb #layer-stats-class
@@ -50,24 +51,25 @@ class LayerStats(NamedTuple):
     "Of each layer's output, after the activation, from first to last."
     mean: Tensor # Mean, shape `(n_layers,)`
     std: Tensor # Standard deviation
-    grad_std: Tensor # Standard deviation of the gradient of the loss with respect to it
+    grad_std: Tensor # Standard deviation of the gradient of the loss w.r.t. it
 
 # %% ../nbs/04_depth.ipynb #layer-stats
 def layer_stats(
     x: Tensor, # Inputs, shape `(n, n_in)`
-    weights: Iterable[Tensor], # A weight for each layer, of matching shapes, `(n_in, n_out)`
-    activation: str | Callable[[Tensor], Tensor] = 'relu', # Behind every layer, as in `gain`
+    weights: Iterable[Tensor], # One for each layer, `(n_in, n_out)`
+    activation: str | Callable[[Tensor], Tensor] = 'relu', # As in `gain`
     *,
-    generator: torch.Generator | None = None, # For the last output's gradient, normal, std 1
+    generator: torch.Generator | None = None, # For the last gradient
 ) -> LayerStats: # In `float64`, on the CPU
-    "How large signal and gradient are, layer by layer, in a stack of layers without bias."
+    "Size of signal and gradient, layer by layer, in a stack of layers without bias."
     f, weights, outputs = _activation(activation), list(weights), []
     _check_stack(x, weights)
     with torch.inference_mode(False), torch.enable_grad():
         signal = x.detach().clone().requires_grad_()
         for w in weights: outputs.append(signal := f(signal @ w.detach().clone()))
         source = x.device if generator is None else generator.device
-        grad = torch.randn(signal.shape, generator=generator, device=source, dtype=x.dtype)
+        grad = torch.randn(signal.shape, generator=generator,
+                           device=source, dtype=x.dtype)
         grads = torch.autograd.grad(signal, outputs, grad.to(x.device))
     def measured(tensors, statistic):
         return torch.stack([statistic(t.detach().cpu().double()) for t in tensors])
