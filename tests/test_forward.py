@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from fastlesson.forward import Params, forward, linear, mse, relu
+from fastlesson.forward import Params, check_inputs, forward, linear, mse, relu
 
 SIZE = st.integers(1, 40)
 
@@ -80,7 +80,7 @@ def test_linear_refuses_dtypes():
 
 
 @pytest.mark.parametrize('output, target', [
-    ((4,), (4,)), ((4, 1), (4, 1)), ((1, 4), (4,)), ((4, 2), (4,)), ((4, 1), (3,)), ((4, 1), (1,)), ((1, 1), (4,)), ((4, 1), ()), ((), ())])
+    ((4,), (4,)), ((4, 1), (4, 1)), ((1, 4), (4,)), ((4, 2), (4,)), ((4, 1), (3,)), ((4, 1), (1,)), ((1, 1), (4,)), ((4, 1), ()), ((), ()), ((0, 1), (0,))])
 def test_mse_refuses_shapes(output, target):
     with pytest.raises(ValueError, match='output is .* and target is .*: they must be'): mse(torch.ones(output), torch.ones(target))
 
@@ -88,3 +88,29 @@ def test_mse_refuses_shapes(output, target):
 def test_mse_dtypes():
     with pytest.raises(ValueError, match='torch.int64'): mse(torch.ones(4, 1, dtype=torch.int64), torch.ones(4))
     assert mse(torch.full((1, 1), 3.), torch.tensor([1])).item() == 4   # one image, a whole-number label
+
+
+PARAMS = Params(normal(4, 3), normal(3), normal(3, 1), normal(1))
+
+
+@pytest.mark.parametrize('x, target, params, kind, fault', [
+    ((5, 4), (5,), PARAMS, None, None),
+    ((1, 4), (1,), PARAMS, None, None),
+    ((0, 4), (0,), PARAMS, ValueError, 'x has no rows'),
+    ((5, 3), (5,), PARAMS, RuntimeError, r'x \(5, 3\).*w1 \(4, 3\)'),   # torch's own words, and whose sizes they are
+    ((5, 4), (4,), PARAMS, ValueError, r'target \(4,\)'),
+    ((5, 4), (5, 1), PARAMS, ValueError, 'target is \\(5, 1\\)'),
+    ((5, 4), (5,), PARAMS._replace(b1=torch.ones(1)), ValueError, r'b1 \(1,\)'),
+    ((5, 4), (5,), PARAMS._replace(w2=torch.ones(3, 2), b2=torch.ones(2)), ValueError, r'output is \(5, 2\)'),
+    ((5, 4), (5,), PARAMS._replace(w2=PARAMS.w2.double()), ValueError, 'of one floating dtype')])
+def test_check_inputs(x, target, params, kind, fault):
+    x, target = torch.ones(x), torch.ones(target)
+    if kind is None: return check_inputs(x, target, params)
+    with pytest.raises(kind, match=fault): check_inputs(x, target, params)
+
+
+def test_relu_slope_at_zero_is_that_of_least_norm():
+    "PyTorch's own rule, which `F.relu` keeps in every version; other forms of it need not."
+    x, y = (torch.zeros(2, requires_grad=True) for _ in range(2))
+    relu(x).sum().backward(), F.relu(y).sum().backward()
+    assert x.grad.tolist() == y.grad.tolist() == [0, 0]

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastlesson.matmul import LADDER, error_bound, matmul_lists
+from fastlesson.matmul import LADDER, error_bound, matmul_lists, product_sizes
 
 size = st.integers(0, 7)
 
@@ -24,7 +24,6 @@ layouts = st.sampled_from(['plain', 'strided', 'transposed', 'flipped'])
 @settings(deadline=None, max_examples=40, derandomize=True)
 @given(n=size, k=size, m=size, layout_a=layouts, layout_b=layouts, seed=st.integers(0, 2**32))
 def test_product(name, dtype, n, k, m, layout_a, layout_b, seed):
-    if name == 'lists' and k == 0: return   # lists of no rows have no width: said in the lesson
     generator = torch.Generator().manual_seed(seed)
     a, b = draw((n, k), dtype, layout_a, generator), draw((k, m), dtype, layout_b, generator)
     a_before, b_before = a.clone(), b.clone()
@@ -43,14 +42,53 @@ def test_nan_and_infinity(name):
     torch.testing.assert_close(LADDER[name](a, b), a @ b, equal_nan=True)
 
 
-@pytest.mark.parametrize('name', [n for n in LADDER if n != 'lists'])
+@pytest.mark.parametrize('name', LADDER)
 @pytest.mark.parametrize('a, b', [
     (torch.ones(2, 3), torch.ones(2, 3)), (torch.ones(2, 3), torch.ones(4, 2)), (torch.ones(2, 3), torch.ones(3)), (torch.ones(3), torch.ones(3, 2)),
     (torch.ones(2, 1), torch.ones(3, 2)), (torch.ones(2, 3), torch.ones(1, 2)), (torch.ones(2, 3, 4), torch.ones(4, 2)),
-    (torch.ones(2, 3, dtype=torch.int64), torch.ones(3, 2))])
+    (torch.ones(2, 3, dtype=torch.int64), torch.ones(3, 2)), (torch.ones(2, 3, dtype=torch.bool), torch.ones(3, 2, dtype=torch.bool)),
+    (torch.ones(2, 3).numpy(), torch.ones(3, 2)), (torch.ones(2, 3), [[1.], [2.], [3.]])])
 def test_refused(name, a, b):
     with pytest.raises(ValueError, match='a is .* and b is .* we need'): LADDER[name](a, b)
 
 
-def test_lists_refused():
-    with pytest.raises(ValueError, match=r'a has rows of \[2, 3\] numbers, b has 3 rows'): matmul_lists([[1, 2, 3], [1, 2]], [[1], [2], [3]])
+def test_sizes(): assert product_sizes(torch.ones(2, 3), torch.ones(3, 4)) == (2, 3, 4)
+
+
+@pytest.mark.parametrize('name', LADDER)
+def test_gradients_are_kept_or_refused(name):
+    "No version loses a gradient in silence."
+    a, b = torch.randn(2, 3, dtype=torch.float64, requires_grad=True), torch.randn(3, 4, dtype=torch.float64)
+    if name == 'lists':
+        with pytest.raises(ValueError, match='lists carry no gradients'): LADDER[name](a, b)
+        with torch.no_grad(): torch.testing.assert_close(LADDER[name](a, b), a @ b)
+    else:
+        LADDER[name](a, b).sum().backward()
+        torch.testing.assert_close(a.grad, b.sum(1).expand(2, 3))
+
+
+@pytest.mark.parametrize('a, b', [
+    ([[1, 2, 3], [1, 2]], [[1], [2], [3]]),   # rows of a
+    ([[1, 1]], [[1], [2, 3]]), ([[1, 1]], [[1, 2], [3]]), ([], [[1], [2, 3]]),   # rows of b
+    ([[1, 2]], [[1]]), ([[1]], [])])
+def test_lists_refused(a, b):
+    with pytest.raises(ValueError, match=r'a has rows of \[.*\] numbers, b has . rows of \[.*\]'): matmul_lists(a, b)
+
+
+def test_empty_lists():
+    assert matmul_lists([], [[1, 2]]) == [] and matmul_lists([[], []], []) == [[], []]
+
+
+@pytest.mark.parametrize('dtype, last', [(torch.bfloat16, 255), (torch.float16, 2047)], ids=str)
+def test_bound_where_it_fails(dtype, last):
+    "The theorem asks for k u < 1: up to there the bound is a number, and from there on it is infinite, never negative."
+    for k in (last, last + 1, last + 2, 4 * last):
+        a, b = torch.ones(1, k, dtype=dtype), torch.ones(k, 2, dtype=dtype)
+        bound = error_bound(a, b)
+        assert bound.shape == (1, 2) and (bound >= 0).all() and (bound.isinf().all() if k > last else bound.isfinite().all())
+        assert ((a @ b).double() - k <= bound).all()
+
+
+@pytest.mark.parametrize('a, b', [(torch.ones(2, 3), torch.ones(2, 3)), (torch.ones(2, 3), torch.ones(3, 2).double())])
+def test_bound_refused(a, b):
+    with pytest.raises(ValueError, match='we need'): error_bound(a, b)
