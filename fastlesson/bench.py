@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.utils.benchmark import Measurement
 from tqdm.auto import tqdm
 
-from . import __version__
+import fastlesson
 from .backprop import forward_backward
 from .data import default_device
 from .forward import Params, forward
@@ -305,7 +305,7 @@ def main(
     parser.add_argument('--folder', type=Path, default=records_folder(),
                         help='where records are kept (%(default)s; or set FASTLESSON_RECORDS)')
     parser.add_argument('--list', action='store_true', help='name the benchmarks')
-    parser.add_argument('--version', action='version', version=f'fastlesson {__version__}')
+    parser.add_argument('--version', action='version', version=f'fastlesson {fastlesson.__version__}')
     args = parser.parse_args(args)
     if args.list: return print('\n'.join(about))
     here = [name for name in BENCHMARKS if name not in away]
