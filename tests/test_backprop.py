@@ -91,3 +91,20 @@ def test_init_and_model_together():
     params = init_params(9, 4, 1, generator=torch.Generator().manual_seed(0), device='cpu', dtype=torch.float64)
     x, target, _ = problem(1, 9, 4)   # a batch of one
     for a, b in zip(forward_backward(x, target, params)[1], autograd(x, target, params)[1]): assert_near(a, b, 1e-12)
+
+
+def test_an_infinite_target_spoils_no_more_than_autograd_lets_it():
+    x, target = torch.tensor([[-1.], [1.]]), torch.tensor([math.inf, 0.])
+    params = Params(torch.ones(1, 1), torch.zeros(1), torch.ones(1, 1), torch.zeros(1))
+    grads, right = forward_backward(x, target, params)[1], autograd(x, target, params)[1]
+    assert grads.w1.isfinite().all() and grads.b1.isfinite().all()   # the unit was off where the target is infinite
+    for a, b in zip(grads, right): torch.testing.assert_close(a, b, equal_nan=True)
+
+
+def test_what_torch_would_silently_get_wrong_is_refused():
+    x, w = torch.ones(3, 4, 5), torch.ones(5, 4)
+    with pytest.raises(ValueError, match=r'x has shape \(3, 4, 5\): it must be \(3, 5\)'): linear_grad(x, w, torch.ones(3, 4))
+    with pytest.raises(ValueError, match='x has shape'): linear_grad(x[0], w[:3], torch.ones(4, 4))
+    with pytest.raises(ValueError, match='output is torch.uint8'): mse_grad(torch.ones(3, 1, dtype=torch.uint8), torch.full((3,), 2, dtype=torch.uint8))
+    with pytest.raises(ValueError, match='w is torch.int64'): linear_grad(x[:, 0], w.long(), torch.ones(3, 4))
+    assert mse_grad(x[:0, 0, :1], x[:0, 0, 0]).shape == (0, 1)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fastlesson.backprop import forward_backward, relu_grad
-from fastlesson.forward import Params, forward, mse, relu
+from fastlesson.forward import Params, forward, linear, mse, relu
 from fastlesson.gradcheck import check_grads
 
 
@@ -95,3 +95,115 @@ def test_other_inputs_than_tensors_are_left_alone():
         y = torch.randn(length, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
         assert f'{length} times what it should be, the length of axis 0 of x' in str(check_grads(lambda x: (x**2).mean(), lambda x, g: 2 * x * g, y))
         assert str(check_grads(lambda x: (x**2).mean(), lambda x, g: 1.5 * 2 * x * g / length, y)).endswith('1.5 times what it should be')
+
+
+def three(seed=3, dtype=torch.float64): return torch.randn(3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+def text(report): return report.findings[0].text
+
+
+@pytest.mark.parametrize('dtype', [torch.float64, torch.float32], ids=str)
+def test_a_large_output_hides_no_mistake(dtype):
+    x = three(dtype=dtype)
+    assert 'WRONG in 3' in text(check_grads(lambda x: 1e6 + x.sin(), lambda x, g: 2 * g * x.cos(), x))
+    assert check_grads(lambda x: 1e6 + x.sin(), lambda x, g: g * x.cos(), x).ok
+    assert 'WRONG in 3' in text(check_grads(lambda x: 1e6 + x.sin().sum(), lambda x, g: 0 * x, x))
+    x, w, b = torch.rand(2000, 20, dtype=dtype, generator=torch.Generator().manual_seed(0)), torch.ones(20, 5, dtype=dtype), torch.ones(5, dtype=dtype)
+    report = check_grads(linear, lambda x, w, b, g: (0 * x, None, None), x, w, b, max_entries=8)
+    assert 'WRONG in 8 of 8' in text(report)
+
+
+def test_what_rounding_hides_is_not_called_right():
+    for grad in (lambda x, g: 0 * x, lambda x, g: g * x.cos()):   # right or wrong: nobody can tell
+        report = check_grads(lambda x: 1e14 + x.sin().sum(), grad, three())
+        assert not report.ok and text(report).startswith("can't be judged: 3 hidden by the rounding of fn")
+
+
+def test_small_entries_beside_large_ones():
+    "A sign that is wrong where the gradient is small is found as long as the type can show it, and not called right after that."
+    x = torch.tensor([1e4, -1e4, 1e4, 1, -1, 1], dtype=torch.float32)
+    w = torch.ones(6)
+    def wrong(x, w, g): return None, torch.cat([x[:3], -x[3:]]) * g
+    assert 'WRONG in 3 of 6' in check_grads(lambda x, w: x @ w, wrong, x, w).findings[1].text
+    report = check_grads(lambda x, w: x @ w, wrong, torch.cat([x[:3] * 1e3, x[3:]]), w)
+    assert 'right in 3 of 6 entries; not judged: 3 too small for torch.float32' in report.findings[1].text
+
+
+def test_entries_that_were_not_drawn_are_looked_at_together():
+    x = torch.randn(50, 50, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    def one_column_off(x, g):
+        grad = 2 * x * g
+        grad[:, 7] = 0
+        return grad
+    drawn = check_grads(lambda x: x.square(), lambda x, g: 2 * x * g, x, max_entries=4)
+    assert drawn.ok and 'right in 4 of 2500' in text(drawn)
+    report = check_grads(lambda x: x.square(), one_column_off, x, max_entries=4, seed=2)
+    assert not report.ok and 'right in 4 of 2500 entries, but WRONG in others' in text(report)
+
+
+def test_nothing_checked_is_not_ok():
+    report = check_grads(relu, lambda x, g: None, three())
+    assert not report.ok and not report and 'gives no gradient' in str(report)
+    with pytest.raises(ValueError, match='max_entries is 0'): check_grads(relu, relu_grad, three(), max_entries=0)
+    with pytest.raises(ValueError, match='not 0 everywhere'): check_grads(relu, relu_grad, three(), out_grad=torch.zeros(3))
+    assert check_grads(relu, relu_grad, three())   # a report is true if it is ok
+
+
+def test_flat_places_are_no_kinks():
+    zero = torch.zeros(1, dtype=torch.float64)
+    for power in (2, 3):
+        assert check_grads(lambda x: x**power, lambda x, g: power * x**(power-1) * g, zero).ok
+        assert 'WRONG' in text(check_grads(lambda x: x**power, lambda x, g: g, zero))
+    report = check_grads(torch.abs, lambda x, g: x.sign() * g, zero)
+    assert not report.ok and "can't be judged: 1 on a kink" in text(report)
+
+
+@pytest.mark.parametrize('answer, look', [(lambda x, g: 1.5, 'is a float, not a tensor'), (lambda x, g: [[1., 2., 3.]], 'is a list, not a tensor')], ids=['float', 'list'])
+def test_answers_that_are_no_tensors(answer, look): assert look in text(check_grads(lambda x: x * 2, answer, three()))
+
+
+def test_a_generator_may_answer():
+    assert check_grads(lambda x, y: x * y, lambda x, y, g: (other * g for other in (y, x)), three(), three(4)).ok
+
+
+def test_results_that_are_no_tensors_are_refused():
+    with pytest.raises(TypeError, match='fn returns .*tuple'): check_grads(lambda x: (x, x), relu_grad, three())
+    with pytest.raises(TypeError, match='fn returns torch.float32'): check_grads(lambda x: x.float(), relu_grad, three())
+    with pytest.raises(RuntimeError, match='float32 tensor that is not among its inputs'): check_grads(torch.nn.Linear(3, 2), relu_grad, torch.ones(4, 3))
+    with pytest.raises(ValueError, match='not finite'): check_grads(torch.log, lambda x, g: g / x, -three().abs())
+    with pytest.raises(ValueError, match='called again'): check_grads(lambda x: x * torch.rand(3, dtype=x.dtype), relu_grad, three())
+    for inputs in ((three().to(torch.complex128),), (three().numpy(),), (2., 'x')):
+        with pytest.raises(TypeError, match='one must be a tensor of real floats'): check_grads(lambda *a: a[0], lambda *a: a[-1], *inputs)
+    report = check_grads(lambda x, k: x * k, lambda x, k, g: (g * k, g), three(), 3)
+    assert not report.ok and 'must be None' in report.findings[1].text
+
+
+def test_functions_that_change_their_inputs():
+    assert check_grads(lambda x: x.mul_(2).pow(2), lambda x, g: 8 * x * g, three()).ok
+    assert check_grads(torch.nn.ReLU(inplace=True), relu_grad, three()).ok
+    assert 'WRONG' in text(check_grads(lambda x: x.mul_(2).pow(2), lambda x, g: 4 * x * g, three()))
+
+
+def test_autocast_and_global_defaults_change_nothing():
+    x, w = (torch.randn(4, 4, generator=torch.Generator().manual_seed(s)) for s in (1, 2))
+    def grads(x, w, g): return g @ w.T, x.T @ g
+    with torch.autocast('cpu', dtype=torch.bfloat16): assert check_grads(torch.matmul, grads, x, w).ok
+    dtype = torch.get_default_dtype()
+    try:
+        torch.set_default_device('meta')
+        torch.set_default_dtype(torch.bfloat16)
+        report = check_grads(torch.matmul, grads, x, w, max_entries=5)
+    finally:
+        torch.set_default_device(None)
+        torch.set_default_dtype(dtype)
+    assert report.ok, report
+
+
+def test_a_small_gradient_that_grows_is_noticed():
+    buffer = torch.zeros(3, dtype=torch.float64)
+    def stale(x, g): return buffer.add_(1e-9 * g)
+    assert 'when called again' in str(check_grads(lambda x: 1e-9 * x, stale, three()))
+
+
+def test_nan_is_wrong_at_a_kink_too():
+    report = check_grads(torch.abs, lambda x, g: g * x / x.abs(), torch.tensor([1., 0., -2.], dtype=torch.float64))
+    assert 'WRONG in 1 of 3' in text(report) and 'x[1]' in text(report).replace('input[1]', 'x[1]').replace('input 0[1]', 'x[1]')
