@@ -39,7 +39,8 @@ def set_style() -> None:
     grey = ('axes.edgecolor', 'axes.labelcolor', 'axes.titlecolor', 'text.color',
             'xtick.color', 'ytick.color', 'legend.labelcolor', 'grid.color')
     plt.rcParams.update(dict.fromkeys(clear, 'none') | dict.fromkeys(grey, GREY) | {
-        'figure.figsize': (7, 3), 'font.size': 10, 'axes.titlesize': 11,
+        'figure.figsize': (7.2, 3), 'figure.subplot.left': .06, 'figure.subplot.right': 1,
+        'font.size': 10, 'axes.titlesize': 11,
         'axes.spines.top': False, 'axes.spines.right': False, 'legend.frameon': False,
         'axes.grid': True, 'axes.axisbelow': True, 'grid.alpha': .2,
         'axes.prop_cycle': cycler(color=[BLUE, ORANGE, GREEN, GREY]),
@@ -121,7 +122,7 @@ def _finite(name: str, values: Sequence[float]) -> list[float]:
     numbers = [float(v) for v in values]
     for v in numbers:
         if not math.isfinite(v):
-            raise ValueError(f"{name} has {v} in it: a figure computes with finite numbers")
+            raise ValueError(f"{name} has {v} in it: figures need finite numbers")
     return numbers
 
 def _one_of(name: str, value, choices: Sequence) -> None:
@@ -154,11 +155,13 @@ def init_explorer(
     "What a gain does to the signal and to its gradient, layer by layer."
     whole = depth in range(2, 61) and width in range(8, 129, 8)
     if not (whole and .2 <= gain <= 4):
-        raise ValueError(f"depth is {depth}, width {width}, gain {gain}: they must be whole "
-                         "from 2 to 60, a multiple of 8 up to 128, from 0.2 to 4")
-    _one_of('activation', activation, ['relu', 'leaky_relu', 'gelu', 'silu', 'tanh', 'linear'])
+        raise ValueError(f"depth is {depth}, width {width}, gain {gain}: they must be "
+                         "2 to 60, a multiple of 8 up to 128, and 0.2 to 4")
+    _one_of('activation', activation,
+            ['relu', 'leaky_relu', 'gelu', 'silu', 'tanh', 'linear'])
     return Figure('init_explorer', 'Initialisation: the size of the signal, layer by layer',
-                  depth=int(depth), width=int(width), activation=activation, gain=float(gain))
+                  depth=int(depth), width=int(width), activation=activation,
+                  gain=float(gain))
 
 # %% ../nbs/91_figures.ipynb #backward
 PARAMETERS = ['w1[0, 0]', 'w1[0, 1]', 'w1[1, 0]', 'w1[1, 1]', 'b1[0]', 'b1[1]',
@@ -190,7 +193,8 @@ def training_view(
 ) -> Figure: # The plane as the network sees it, and its loss
     "A small network that is trained in the page."
     _one_of('problem', problem, ['moons', 'circles', 'spiral'])
-    _one_of('start', start, ['He', 'LeCun', 'Glorot', 'default', 'small', 'large', 'zero'])
+    starts = ['He', 'LeCun', 'Glorot', 'default', 'small', 'large', 'zero']
+    _one_of('start', start, starts)
     _one_of('rate', rate, [.01, .03, .1, .3, 1, 3])
-    return Figure('training_view', 'Training: a network learns to tell two classes apart',
-                  problem=problem, start=start, rate=float(rate))
+    title = 'Training: a network learns to tell two classes apart'
+    return Figure('training_view', title, problem=problem, start=start, rate=float(rate))
