@@ -21,6 +21,8 @@ def log_softmax(
     logits: Tensor, # One row for each image, shape `(n, k)`
 ) -> Tensor: # Logarithms of the probabilities, shape `(n, k)`
     "Logarithm of the softmax of each row, by the log-sum-exp trick."
+    if not logits.is_floating_point():
+        raise ValueError(f"logits is {logits.dtype}: it must be of a floating dtype")
     shifted = logits - logits.max(1, keepdim=True).values
     return shifted - shifted.exp().sum(1, keepdim=True).log()
 
@@ -77,8 +79,8 @@ class CrossEntropy(Layer):
         return -self.log_p.gather(1, self.columns).mean()
     def backward(self) -> Tensor: # Gradient of the logits, shape `(n, k)`
         "Softmax minus one-hot, over n."
-        minus_one = torch.full_like(self.log_p[:, :1], -1)
-        return self.log_p.exp().scatter_add_(1, self.columns, minus_one).div_(len(self.log_p))
+        p, minus_one = self.log_p.exp(), torch.full_like(self.log_p[:, :1], -1)
+        return p.scatter_add_(1, self.columns, minus_one).div_(len(p))
 
 # %% ../nbs/09_train.ipynb #accuracy
 @torch.no_grad()

@@ -54,6 +54,11 @@ def test_bad_targets(fn, logits, target, message):
     with pytest.raises(ValueError, match=message): fn(logits, target)
 
 
+@pytest.mark.parametrize('dtype', [torch.uint8, torch.int64, torch.bool], ids=str)
+def test_logits_are_floating(dtype):
+    with pytest.raises(ValueError, match='must be of a floating dtype'): log_softmax(torch.tensor([[1, 3]]).to(dtype))
+
+
 def test_what_is_not_finite_shows():
     target = torch.tensor([0, 1])
     assert cross_entropy(torch.tensor([[math.nan, 0], [0, 0]]), target).isnan()
