@@ -22,7 +22,7 @@ MEASURE = r"""() => {
     from = Math.max(from, b)
   }
   return {screens: document.documentElement.scrollHeight / 1000, words, "code lines": lines.reduce((a, b) => a + b, 0), "first picture": screen(pictures[0]),
-          "first figure to touch": screen(pictures.find(e => e.matches(".fastlesson"))), "longest stretch": longest / 1000, "stretch begins on screen": where / 1000, claims: all(".tick").length}
+          "first figure to touch": screen(pictures.find(e => e.matches(".fastlesson"))), "longest stretch": longest / 1000, "stretch begins on screen": where / 1000, claims: all("summary .tick").length}
 }"""
 
 
