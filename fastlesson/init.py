@@ -20,7 +20,7 @@ from .forward import Params, relu
 # %% ../nbs/03_init.ipynb #number
 #| fold: How sizes and factors are checked
 def _numbers(**values: float) -> list:
-    "As Python's own; reject sizes (`n_...`) that are not positive integers, and infinities and NaNs."
+    "Plain numbers; reject sizes (`n_...`) that are not positive integers, infinities and NaNs."
     for name, v in values.items():
         size = name.startswith('n_')
         right_type = isinstance(v, Integral if size else Real) and not isinstance(v, bool)
@@ -67,27 +67,30 @@ def init_params(
     dtype: torch.dtype = torch.float32, # Any floating dtype
 ) -> Params: # Normal weights, zero biases
     "Draw the parameters of the two-layer model."
-    if not dtype.is_floating_point:
-        raise ValueError(f"dtype is {dtype}: "
-                         "it must be a floating one, such as torch.float32")
-    if len(gains) != 2:
-        raise ValueError(f"gains is {gains!r}: "
-                         "it must be two numbers, one for each layer")
-    n_in, n_hidden, n_out, g1, g2 = _numbers(
-        n_in=n_in, n_hidden=n_hidden, n_out=n_out,
-        **{'gains[0]': gains[0], 'gains[1]': gains[1]})
+    n_in, n_hidden, n_out, *gains = _check_params(n_in, n_hidden, n_out, gains, dtype)
     device = default_device() if device is None else device
     # a generator draws on its own device
     source = device if generator is None else generator.device
     def draw(n, m, gain):
-        std = gain / math.sqrt(n)
-        if 8 * abs(std) > torch.finfo(dtype).max:   # 8 sigmas must fit
-            raise ValueError(f"gains has {gain:g}: "
-                             f"such weights are too large for {dtype}")
         w = torch.randn(n, m, generator=generator, device=source, dtype=dtype)
-        return w.to(device) * std
-    w1, w2 = draw(n_in, n_hidden, g1), draw(n_hidden, n_out, g2)
+        return w.to(device) * (gain / math.sqrt(n))
+    w1, w2 = draw(n_in, n_hidden, gains[0]), draw(n_hidden, n_out, gains[1])
     return Params(w1, w1.new_zeros(n_hidden), w2, w2.new_zeros(n_out))
+
+# %% ../nbs/03_init.ipynb #check-params
+#| fold: How its arguments are checked
+def _check_params(n_in, n_hidden, n_out, gains, dtype) -> list:
+    "Sizes and gains as plain numbers; reject a pair that isn't one, and weights that overflow."
+    if not dtype.is_floating_point:
+        raise ValueError(f"dtype is {dtype}: it must be a floating one, such as torch.float32")
+    if len(gains) != 2:
+        raise ValueError(f"gains is {gains!r}: it must be two numbers, one for each layer")
+    *sizes, g1, g2 = _numbers(n_in=n_in, n_hidden=n_hidden, n_out=n_out,
+                              **{'gains[0]': gains[0], 'gains[1]': gains[1]})
+    largest = 8 * max(abs(g1) / math.sqrt(sizes[0]), abs(g2) / math.sqrt(sizes[1]))
+    if largest > torch.finfo(dtype).max:   # eight standard deviations must fit
+        raise ValueError(f"gains is {gains!r}: such weights are too large for {dtype}")
+    return [*sizes, g1, g2]
 
 # %% ../nbs/03_init.ipynb #monte-carlo
 @torch.no_grad()
