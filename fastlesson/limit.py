@@ -227,7 +227,7 @@ def _pack(b: Tensor) -> Tensor:
     return panels
 
 # %% ../nbs/10_limit.ipynb #kernel-tiled
-BLOCK, STEPS = 48, 1024 # Rows of `a`, and steps along the sum, that `matmul_tiled` takes at a time
+BLOCK, STEPS = 48, 1024 # Rows of `a`, and steps along p, that are taken at a time
 
 @_jit
 def _block(a, panels, c):
@@ -259,27 +259,27 @@ def matmul_tiled(
 @_jit(fastmath={'contract', 'reassoc'})
 def _fused_rows(x, target, w1, b1, w2, b2, n, hidden, w1_grad, b1_grad, w2_grad):
     "Loss and b2's gradient for some of n rows; adds to the other gradients. All in panels."
-    h = np.empty((len(w1), len(x), WIDTH), np.float32)
+    units = np.empty((len(w1), len(x), WIDTH), np.float32)   # l1, then l2, then l1's gradient
     g = b2 - target
     for t in range(len(w1)):
-        h[t] = b1[t]
-        _panel(x, w1[t], h[t])
-        h[t, :, hidden - t*WIDTH:] = 0   # past the last unit: infinity times 0 is not 0
+        units[t] = b1[t]
+        _panel(x, w1[t], units[t])
+        units[t, :, hidden - t*WIDTH:] = 0   # past the last unit: infinity times 0 is not 0
         for i in range(len(x)):
             output = np.float32(0)
             for j in range(WIDTH):
-                if h[t, i, j] < 0: h[t, i, j] = 0   # a NaN stays
-                output += h[t, i, j] * w2[t, j]
+                if units[t, i, j] < 0: units[t, i, j] = 0   # a NaN stays
+                output += units[t, i, j] * w2[t, j]
             g[i] += output
     loss = (g * g).sum() / n
     g *= np.float32(2) / n
     for t in range(len(w1)):
         for i in range(len(x)):
             for j in range(WIDTH):
-                w2_grad[t, j] += g[i] * h[t, i, j]
-                h[t, i, j] = 0 if h[t, i, j] <= 0 else g[i] * w2[t, j]   # now its gradient
-                b1_grad[t, j] += h[t, i, j]
-        _panel(x.T, h[t], w1_grad[t])
+                w2_grad[t, j] += g[i] * units[t, i, j]
+                units[t, i, j] = 0 if units[t, i, j] <= 0 else g[i] * w2[t, j]
+                b1_grad[t, j] += units[t, i, j]
+        _panel(x.T, units[t], w1_grad[t])
     return loss, g.sum()
 
 @_jit(parallel=True)

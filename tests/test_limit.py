@@ -244,8 +244,7 @@ def test_a_spawned_process_works(tmp_path):
 
 def test_where_no_cache_can_be_written():
     "The code is compiled again in each process, that is all."
-    no_folder = 'import torch; from numba.core import caching; caching._CacheImpl._locator_classes = []'
-    out = run(no_folder + CALL)
+    out = run('import tempfile, torch\ndef full(*args, **kwargs): raise OSError\ntempfile.TemporaryFile = full' + CALL)   # numba tries its folders with one
     assert out.stdout == '105.0\n', out.stderr
 
 
