@@ -52,6 +52,13 @@ def test_refused(name, a, b):
     with pytest.raises(ValueError, match='a is .* and b is .* we need'): LADDER[name](a, b)
 
 
+@pytest.mark.parametrize('name', LADDER)
+def test_negative_view(name):
+    "Numbers that are marked as negative, not yet negated in memory."
+    a = torch.tensor([[1 + 2j, 3j]]).conj().imag
+    assert a.is_neg() and LADDER[name](a, torch.ones(2, 2)).tolist() == [[-5, -5]]
+
+
 def test_sizes(): assert product_sizes(torch.ones(2, 3), torch.ones(3, 4)) == (2, 3, 4)
 
 
