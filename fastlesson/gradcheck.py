@@ -82,7 +82,7 @@ def _looks(case, g, right, right_ones, at) -> Iterator[tuple[str, Tensor, Tensor
             yield f"a factor of {name} is missing", at(g) * at(other), right
     factor = ((at(g) @ right) / (right @ right)).item()
     look = f"it is {factor:.4g} times what it should be{_explain(factor, case)}"
-    yield look, at(g), factor * right
+    if abs(factor - 1) > 1e-4: yield look, at(g), factor * right
     for on, look in ((right != 0, "should not be zero: a mask is missing"),
                      (at(g) != 0, "is not zero: something is cut off")):
         yield f"it is right where it {look}", at(g)[on], right[on]
