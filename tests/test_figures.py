@@ -254,6 +254,22 @@ def test_init_axes_hold_still(show):
     assert [float(t.replace('−', '-')) for t in labels.all_text_contents()] == pytest.approx([3 * s['signal'][i]['rms'] for i in (0, 24, 49)], rel=.06)
 
 
+@pytest.mark.parametrize('activation', ['relu', 'linear', 'silu'])
+def test_init_map(show, activation):
+    "The map of gains and depths: green at the gain that keeps the signal, and a click there chooses it."
+    figure = show(init_explorer(activation=activation))
+    canvas = figure.locator('.map canvas')
+    opaque = canvas.evaluate('c => [...c.getContext("2d").getImageData(c.width - 1, 0, 1, c.height).data].filter((_, i) => i % 4 == 3)')
+    rows, (least, most) = len(opaque), (.2, 2.5)
+    row = max(range(rows), key=opaque.__getitem__)
+    one = (most - least) / rows   # the rows' distance
+    assert abs(most - (row + .5) * one - gain(activation)) <= one
+    box = canvas.bounding_box()
+    canvas.click(position={'x': box['width'] / 2, 'y': box['height'] * (row + .5) / rows})
+    assert abs(state(figure)['gain'] - gain(activation)) <= 1.5 * one
+    assert figure.locator('.here').evaluate('e => parseFloat(e.style.top)') == pytest.approx(100 * (most - state(figure)['gain']) / (most - least))
+
+
 def test_init_drawn_to_measure(show):
     figure = show(init_explorer(depth=2, width=8))
     for place in [figure.locator('.histograms > div').nth(i) for i in range(3)] + [figure.locator('.plot')]:

@@ -131,6 +131,14 @@ function soon(f) {
 const near = (root, f) => new IntersectionObserver((seen, observer) => { if (seen.some(e => e.isIntersecting)) { observer.disconnect(); f() } },
   {rootMargin: '600px'}).observe(root)
 
+// Paint a canvas patch by patch, row after row: f gives a colour and how opaque it is.
+function paint(canvas, f) {
+  const c = canvas.getContext('2d'), {width, height} = canvas
+  c.clearRect(0, 0, width, height)
+  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) { [c.fillStyle, c.globalAlpha] = f(x, y); c.fillRect(x, y, 1, 1) }
+}
+const ink = (root, name) => getComputedStyle(root).getPropertyValue(name)   // the colour of that name, for a canvas
+
 // Random numbers that are the same in every browser: mulberry32, and from it normal numbers (Box and Muller).
 function random(seed) {
   const uniform = () => {

@@ -18,7 +18,7 @@ const ACTIVATIONS = {   // the function, and its slope
   linear: {title: 'none (linear)', f: z => z, slope: () => 1}}
 const PRESETS = {   // gain, kind of weights, mark on the slider
   'PyTorch √5': [1 / Math.sqrt(3), 'uniform', '√5'], 'LeCun = Glorot': [1, 'normal', '1'], He: [Math.SQRT2, 'normal', '√2'], tanh: [5 / 3, 'normal', '5/3']}
-const BATCH = 32, BINS = 41, FAR = 20, NEAR = 2   // FAR and NEAR: the axis of sizes, in powers of ten up and down
+const BATCH = 32, BINS = 41, FAR = 20, NEAR = 2, LEAST = .2   // FAR and NEAR: the axis of sizes, in powers of ten up and down
 
 // scale · x (n, k) @ w (k, m), all as flat arrays; the inner loop runs along memory
 function multiply(x, w, n, k, m, scale) {
@@ -35,25 +35,22 @@ function multiplyBack(g, w, n, k, m, scale) {
   for (let i = 0; i < n; i++) for (let p = 0; p < k; p += 4) {
     let s0 = 0, s1 = 0, s2 = 0, s3 = 0
     for (let j = 0, o = i * m, r = p * m; j < m; j++) {
-      const v = g[o + j]
-      s0 += v * w[r + j]; s1 += v * w[r + m + j]; s2 += v * w[r + 2 * m + j]; s3 += v * w[r + 3 * m + j]
+      const v = g[o + j]; s0 += v * w[r + j]; s1 += v * w[r + m + j]; s2 += v * w[r + 2 * m + j]; s3 += v * w[r + 3 * m + j]
     }
     out.set([s0 * scale, s1 * scale, s2 * scale, s3 * scale], i * k + p)
   }
   return out
 }
-function measure(values) {
-  let sum = 0, squares = 0, spread = 0
+function measure(values, sum = 0, squares = 0, spread = 0) {
   for (const v of values) { sum += v; squares += v * v }
   const mean = sum / values.length
   for (const v of values) spread += (v - mean) ** 2
   return {mean, std: Math.sqrt(spread / values.length), rms: Math.sqrt(squares / values.length)}
 }
 // E[f(√q z)²] and E[f'(√q z)²] for a standard normal z, by the midpoint rule
-function moments({f, slope}, q) {
-  let square = 0, slopes = 0
-  const step = .02, size = Math.sqrt(q)
-  for (let i = 0; i < 800; i++) {
+function moments({f, slope}, q, step = .02) {
+  let square = 0, slopes = 0, size = Math.sqrt(q)
+  for (let i = 0; i < 16 / step; i++) {
     const z = (i + .5) * step - 8, weight = Math.exp(-z * z / 2) * step / Math.sqrt(2 * Math.PI)
     square += f(size * z) ** 2 * weight
     slopes += slope(size * z) ** 2 * weight
@@ -64,7 +61,9 @@ function moments({f, slope}, q) {
 bring('init_explorer', (root, {depth, width, activation, gain}) => {
   let kind = 'normal', seed = 1, chosen = Math.ceil(depth / 2), zoomed = false, own = false, drawn = {}, run
   const live = speaker(), plot = div('plot'), histograms = [0, 1, 2].map(() => div(''))
-  const layers = () => [1, chosen, depth]
+  const layers = () => [1, chosen, depth], most = Math.max(2.5, gain)
+  const map = h('canvas', {role: 'img', height: 30, onclick: e => { const box = map.getBoundingClientRect(); set(near(most - (e.clientY - box.top) / box.height * (most - LEAST))) }})
+  const here = div('here')
 
   function draws() {   // inputs, unit weights, and the gradient from above; drawn again only when their shape or kind changes
     const key = [depth, width, kind, seed].join()
@@ -84,9 +83,7 @@ bring('init_explorer', (root, {depth, width, activation, gain}) => {
       const z = multiply(h, w, BATCH, width, width, scale)
       h = new Float64Array(z.length)
       for (let i = 0; i < z.length; i++) h[i] = f(z[i])
-      before.push(z)
-      outputs.push(h)
-      signal.push(measure(h))
+      before.push(z); outputs.push(h); signal.push(measure(h))
     }
     for (let layer = depth - 1; layer >= 0; layer--) {   // g is the gradient of what this layer puts out
       gradient[layer] = measure(g)
@@ -135,8 +132,9 @@ bring('init_explorer', (root, {depth, width, activation, gain}) => {
     let zeros = 0, beyond = 0
     for (const v of values) {
       const bin = Math.floor((v / reach + 1) / 2 * BINS)
-      if (v === 0) zeros++
-      if (bin >= 0 && bin < BINS) counts[bin]++; else beyond++
+      zeros += v === 0
+      counts[Math.max(0, Math.min(BINS - 1, bin || 0))]++   // what lies beyond the axis is piled up at its end
+      beyond += bin < 0 || bin >= BINS
     }
     const share = n => `${Math.round(100 * n / values.length)}\u00a0%`, piled = zeros > .1 * values.length
     const most = Math.max(1, ...counts.filter((_, i) => !piled || i != BINS >> 1))   // a pile of zeros is cut off, and told
@@ -150,28 +148,37 @@ bring('init_explorer', (root, {depth, width, activation, gain}) => {
       div('hint', text)]
   }
 
+  // Theory for every gain and depth: green where the signal keeps its size. The line is the gain of the slider.
+  function drawMap() {
+    const key = [activation, depth].join()
+    here.style.top = `${100 * (most - gain) / (most - LEAST)}%`
+    if (map.dataset.key == key) return
+    Object.assign(map, {width: depth, ariaLabel: `Theory, by layer and by gain from ${LEAST} to ${most}: in a narrow band the signal keeps its size; below it vanishes, above it explodes`})
+    map.dataset.key = key
+    let q, green = ink(root, '--green')
+    paint(map, (layer, row) => {   // gone at four powers of ten up or down
+      q = moments(ACTIVATIONS[activation], (most - (row + .5) / map.height * (most - LEAST)) ** 2 * (layer ? q : 1), .1).square
+      return [green, Math.max(0, 1 - Math.abs(Math.log10(q)) / 8)]
+    })
+  }
+
   const drawHistogram = i => histograms[i].replaceChildren(...histogram(layers()[i], histograms[i].clientWidth || 164))
   const drawChart = () => plot.replaceChildren(chart())
   function show() {   // all that can be seen of a run
-    drawChart()
+    drawChart(); drawMap()
     histograms.forEach((_, i) => drawHistogram(i))
     live.set(summary())
     for (const b of presets) b.setAttribute('aria-pressed', PRESETS[b.textContent][1] == kind && Math.abs(PRESETS[b.textContent][0] - gain) < .005)
   }
-  function draw() {
-    const started = performance.now()
-    run = compute()
-    run.ms = performance.now() - started
-    show()
-  }
+  const draw = () => { run = compute(); show() }
   const later = soon(draw)
   const near = value => Object.values(PRESETS).map(([g]) => g).find(g => Math.abs(g - value) < .008) ?? value   // a mark holds the slider a little
   const choice = slider('Layer of the middle histogram', {min: 1, max: depth, value: chosen}, value => { chosen = value; show() })
-  const gains = slider('Gain', {min: .2, max: Math.max(2.5, gain), step: .01, value: gain}, value => { gain = near(value); later.ask() }, v => v.toFixed(2),
+  const gains = slider('Gain', {min: LEAST, max: most, step: .01, value: gain}, value => { gain = near(value); later.ask() }, v => v.toFixed(2),
     Object.fromEntries(Object.values(PRESETS).map(([g, , mark]) => [g, mark])))
-  const presets = Object.keys(PRESETS).map(name => button(name, () => { [gain, kind] = PRESETS[name]; gains.set(gain); draw() }))
-  watch(plot, () => run && drawChart())
-  histograms.forEach((place, i) => watch(place, () => run && drawHistogram(i)))
+  const set = value => { gains.set(gain = value); draw() }
+  const presets = Object.keys(PRESETS).map(name => button(name, () => { kind = PRESETS[name][1]; set(PRESETS[name][0]) }))
+  watch(plot, () => run && drawChart()); histograms.forEach((place, i) => watch(place, () => run && drawHistogram(i)))
 
   return {
     draw,
@@ -181,11 +188,11 @@ bring('init_explorer', (root, {depth, width, activation, gain}) => {
         slider('Units', {min: 8, max: 128, step: 8, value: width}, value => { width = value; later.ask() }).element),
       gains.element, div('row presets', presets),
       div('stage', div('row legend', h('b', {class: 'blue'}, '— signal'), h('b', {class: 'orange'}, '— gradient'),
-        h('b', {class: 'green'}, '- - theory'), 'root mean square of each layer'), plot, div('histograms', histograms)),
+        h('b', {class: 'green'}, '- - theory'), 'root mean square of each layer'), plot, div('map', map, here, h('span', {}, 'gain')), div('histograms', histograms)),
       live.element,
       div('row', toggle('Zoom in', zoomed, on => { zoomed = on; show() }), toggle('Own scales', own, on => { own = on; show() }),
         button('Draw again', () => { seed++; draw() }), choice.element),
-      hint(`${BATCH} random inputs. PyTorch’s √5 is uniform between ±1/√n, the others are normal. Theory is an average over draws: a layer of ` +
-        'few units is off by some per cent, and over many layers that adds up.')],
+      hint(`The map: theory for every gain, green where the signal keeps its size; click to choose one. ${BATCH} random inputs. PyTorch’s √5 is uniform between ±1/√n, ` +
+        'the others are normal. Theory is an average over draws: a layer of few units is off by some per cent, and over many layers that adds up.')],
     get state() { later.now(); return {depth, width, activation, gain, kind, batch: BATCH, chosen: layers(), ...draws(), ...run} }}
 })

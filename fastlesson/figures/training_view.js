@@ -117,17 +117,13 @@ bring('training_view', (root, {problem, start, rate}) => {
     return going
   }, () => still() ? 500 : 30, on => { runButton.textContent = on ? 'Pause' : 'Run'; live.quiet(on) })
 
-  const colour = name => getComputedStyle(root).getPropertyValue(name)
   const at = (q, r, W, H, outs) => forward(params, [((q + .5) / W * 2 - 1) * REACH[0], (1 - (r + .5) / H * 2) * REACH[1]], outs)
   function drawSurface() {   // each patch in the colour of its class, the stronger the surer
-    const c = surface.getContext('2d'), {width: W, height: H} = surface, colours = ['--grey', '--blue'].map(colour), outs = room()
-    c.clearRect(0, 0, W, H)
-    for (let r = 0; r < H; r++) for (let q = 0; q < W; q++) {
-      const [a, b] = at(q, r, W, H, outs).at(-1), p = 1 / (1 + Math.exp(a - b))
-      c.globalAlpha = Number.isFinite(p) ? Math.abs(p - .5) * .7 : 0
-      c.fillStyle = colours[+(p > .5)]
-      c.fillRect(q, r, 1, 1)
-    }
+    const colours = ['--grey', '--blue'].map(name => ink(root, name)), outs = room()
+    paint(surface, (q, r) => {
+      const [a, b] = at(q, r, surface.width, surface.height, outs).at(-1), p = 1 / (1 + Math.exp(a - b))
+      return [colours[+(p > .5)], Number.isFinite(p) ? Math.abs(p - .5) * .7 : 0]
+    })
   }
   function drawPoints() {   // discs are one class, squares the other
     const place = k => [(data.x[k][0] / REACH[0] + 1) * 200, (1 - data.x[k][1] / REACH[1]) * 150].map(v => +v.toFixed(1))
@@ -138,7 +134,7 @@ bring('training_view', (root, {problem, start, rate}) => {
       h('path', {class: 'cross', d: `M${x - 9},${y}h18M${x},${y - 9}v18`})))
   }
   function drawUnits() {   // where on the plane each hidden unit is on: blue, the stronger the larger what it puts out
-    const [W, H] = [20, 15], never = [0, 0], [grey, blue] = ['--grey', '--blue'].map(colour)
+    const [W, H] = [20, 15], never = [0, 0], [grey, blue] = ['--grey', '--blue'].map(name => ink(root, name))
     const outs = Array.from({length: W * H}, (_, i) => at(i % W, Math.floor(i / W), W, H))
     units.forEach((canvas, l) => {
       const c = canvas.getContext('2d')
