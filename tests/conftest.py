@@ -1,11 +1,13 @@
 "What the tests run on: the data sets at hand, the device, the browser."
 import os
 import shutil
+import tempfile
 
 import pytest
 import torch
 
 if not torch.cuda.is_available(): os.environ['TRITON_INTERPRET'] = '1'   # Triton looks at it when kernels are made
+os.environ['FASTLESSON_RECORDS'] = tempfile.mkdtemp()   # what was recorded on this machine is no part of a lesson's outputs
 
 from fastlesson.data import default_device, load_data
 
