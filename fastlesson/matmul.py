@@ -114,7 +114,7 @@ def error_bound(
     "How far rounding can move `a @ b`, whatever the order of its sums (Higham 2002, 3.5)."
     n, k, m = product_sizes(a, b)
     ku = k * torch.finfo(a.dtype).eps / 2
-    if ku >= 1: return torch.full((n, m), torch.inf, dtype=torch.float64, device='cpu')
+    if ku >= 1: return torch.full((n, m), torch.inf, device='cpu').double()
     return ku / (1 - ku) * (a.cpu().double().abs() @ b.cpu().double().abs())
 
 # %% ../nbs/01_matmul.ipynb #over-lists
@@ -124,8 +124,9 @@ def _over_lists(a: Tensor, b: Tensor) -> Tensor:
     n, k, m = product_sizes(a, b)
     if torch.is_grad_enabled() and (a.requires_grad or b.requires_grad):
         raise ValueError("lists carry no gradients: give a.detach() and b.detach()")
-    if k == 0: return a.new_zeros(n, m)
-    return a.new_tensor(matmul_lists(a.tolist(), b.tolist())).reshape(n, m)
+    if k == 0: return torch.zeros(n, m, dtype=a.dtype, device=a.device)
+    c = matmul_lists(a.tolist(), b.tolist())
+    return torch.tensor(c, dtype=a.dtype, device=a.device).reshape(n, m)
 
 # %% ../nbs/01_matmul.ipynb #ladder
 LADDER: dict[str, Callable[[Tensor, Tensor], Tensor]] = { # from the slowest idea to the fastest
