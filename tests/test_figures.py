@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 
+from fastlesson import figures
 from fastlesson.depth import ACTIVATIONS, gain, layer_stats
 from fastlesson.figures import GREY, backward_pass, init_explorer, matmul_stepper, training_view
 from fastlesson.forward import Params, forward, mse
@@ -84,6 +85,15 @@ def partial(version, steps, a, b):
     return c, len(todo)
 
 
+def check_matmul(figure):
+    s = state(figure)
+    a, b = t64(s['a']), t64(s['b'])
+    c, n_steps = partial(s['version'], s['step'], a, b)
+    assert s['count'] == n_steps
+    assert_close(t64(s['c']), c, rtol=0, atol=error_bound(a, b).max().item())
+    return s
+
+
 def test_matmul_opens(show):
     figure = show(matmul_stepper(A, B))
     assert state(figure)['step'] == 5 and said(figure) == 'Reads a[0, 1] and b[1, 1]. c[0, 1] was 10, plus 2 × 11 is 32.'
@@ -103,10 +113,8 @@ def test_matmul_steps(show, version):
     assert 0 < state(figure)['step'] <= n_steps
     click(figure, 'Reset')
     for step in range(n_steps + 1):
-        s = state(figure)
-        c, expected = partial(version, step, a, b)
-        assert n_steps == expected and s['step'] == step and s['multiplyAdds'] == 12 * step // n_steps
-        assert_close(t64(s['c']), c, rtol=0, atol=error_bound(a, b).max().item())
+        s = check_matmul(figure)
+        assert s['step'] == step and s['multiplyAdds'] == 12 * step // n_steps
         n, k, m = (len(s['box'][name]) for name in 'IPJ') if step else (0, 0, 0)
         assert figure.locator('.read:not(.small *)').count() == n*k + k*m and figure.locator('.write').count() == n*m
         assert figure.locator('path.now:not(.flank)').count() == n*k*m
@@ -170,17 +178,11 @@ def test_matmul_edit_and_keyboard(show):
     figure.get_by_role('button', name='Play', exact=True).wait_for()   # it has stopped by itself
 
 
-@pytest.mark.parametrize('activation', ACTIVATIONS)
-@pytest.mark.parametrize('start', ['He', 'PyTorch √5'])
-def test_init(show, activation, start):
-    figure = show(init_explorer(depth=7, width=16))
-    figure.get_by_role('combobox', name='Activation').select_option(activation)
-    click(figure, start)
+def check_init(figure):
     s = state(figure)
-    g, x, top = s['gain'], t64(s['x']).reshape(-1, 16), t64(s['top']).reshape(-1, 16)
-    assert math.isclose(g, 2**.5 if start == 'He' else 3**-.5)
-    weights = [t64(w).reshape(16, 16) * g / 16**.5 for w in s['weights']]
-    if start != 'He': assert max(w.abs().max() for w in weights) <= 16**-.5   # uniform between ±1/√n
+    width, activation = s['width'], s['activation']
+    x, top = t64(s['x']).reshape(-1, width), t64(s['top']).reshape(-1, width)
+    weights = [t64(w).reshape(width, width) * s['gain'] / width**.5 for w in s['weights']]
     stats = layer_stats(x, weights, activation)
     assert_close(t64([v['mean'] for v in s['signal']]), stats.mean, **CLOSE)
     assert_close(t64([v['std'] for v in s['signal']]), stats.std, **CLOSE)
@@ -189,6 +191,18 @@ def test_init(show, activation, start):
     grads = torch.autograd.grad(h, outputs, top)
     assert_close(t64([v['std'] for v in s['gradient']]), torch.stack([v.std(correction=0) for v in grads]), **CLOSE)
     assert_close(t64([v['rms'] for v in s['gradient']]), torch.stack([v.pow(2).mean().sqrt() for v in grads]), **CLOSE)
+    return s, weights
+
+
+@pytest.mark.parametrize('activation', ACTIVATIONS)
+@pytest.mark.parametrize('start', ['He', 'PyTorch √5'])
+def test_init(show, activation, start):
+    figure = show(init_explorer(depth=7, width=16))
+    figure.get_by_role('combobox', name='Activation').select_option(activation)
+    click(figure, start)
+    s, weights = check_init(figure)
+    assert s['activation'] == activation and math.isclose(s['gain'], 2**.5 if start == 'He' else 3**-.5)
+    if start != 'He': assert max(w.abs().max() for w in weights) <= 16**-.5   # uniform between ±1/√n
 
 
 @pytest.mark.parametrize('activation', ACTIVATIONS)
@@ -426,21 +440,28 @@ def torch_training(s, steps):
         params = [(p - s['rate'] * g).detach().requires_grad_() for p, g in zip(params, grads)]
 
 
+def check_train(figure):
+    click(figure, 'Reset')
+    begin = state(figure)
+    for _ in range(5): click(figure, 'Step')
+    press(figure, 'Step')
+    end = state(figure)
+    params, losses, accuracy = torch_training(begin, 6)
+    assert begin['step'] == 0
+    assert_close(t64(end['losses']), t64(losses), **CLOSE)
+    assert_close(t64([v for p in end['params'] for k in 'wb' for v in p[k]]), torch.cat([p.detach().flatten() for p in params]), **CLOSE)
+    assert math.isclose(end['accuracy'], accuracy)
+    return begin, accuracy
+
+
 @pytest.mark.parametrize('problem, start', [('moons', 'He'), ('circles', 'default'), ('spiral', 'Glorot'), ('moons', 'large')])
 def test_train(show, problem, start):
     figure = show(training_view())
     figure.get_by_role('combobox', name='Problem').select_option(problem)
     figure.get_by_role('combobox', name='Initialisation').select_option(start)
     figure.get_by_role('combobox', name='Learning rate').select_option('0.1')
-    begin = state(figure)
-    assert begin['step'] == 0
-    for _ in range(5): click(figure, 'Step')
-    press(figure, 'Step')
-    end = state(figure)
-    params, losses, accuracy = torch_training(begin, 6)
-    assert_close(t64(end['losses']), t64(losses), **CLOSE)
-    assert_close(t64([v for p in end['params'] for k in 'wb' for v in p[k]]), torch.cat([p.detach().flatten() for p in params]), **CLOSE)
-    assert math.isclose(end['accuracy'], accuracy) and f'{100 * accuracy:.1f} %' in said(figure)
+    begin, accuracy = check_train(figure)
+    assert f'{100 * accuracy:.1f} %' in said(figure)
     click(figure, 'Reset')
     assert state(figure)['params'] == begin['params'] and state(figure)['step'] == 0
 
@@ -553,11 +574,11 @@ def test_train_as_the_lesson_says(show):
 ALL = [lambda: matmul_stepper(A, B), init_explorer, backward_pass, training_view]
 
 def test_same_twice(show):
-    figures = show(*(f() for f in ALL for _ in range(2)))
-    assert figures.count() == 8
-    click(figures.nth(0), 'Step')
-    click(figures.nth(4), 'Step')
-    assert [state(figures.nth(i))['step'] for i in (0, 1, 4, 5)] == [6, 5, 9, 8]
+    shown = show(*(f() for f in ALL for _ in range(2)))
+    assert shown.count() == 8
+    click(shown.nth(0), 'Step')
+    click(shown.nth(4), 'Step')
+    assert [state(shown.nth(i))['step'] for i in (0, 1, 4, 5)] == [6, 5, 9, 8]
 
 
 def test_narrow(show):
@@ -635,6 +656,33 @@ def test_contrast(show, ink, paper):
     for name in ('blue', 'orange'):
         assert contrast(f'td .{name}, td.{name}', 'color') >= 4.5 and contrast(f'text.{name}', 'fill') >= 4.5
     assert contrast('button', 'borderTopColor') >= 3 and contrast('input[type=number]', 'borderTopColor') >= 3
+
+
+# A fault in a script, and the check that must notice it
+FAULTS = [
+    (ALL[0], check_matmul, 'P: [t % k]', 'P: [t % m]'),
+    (ALL[0], check_matmul, 'c[i][j] += a[i][p] * b[p][j]', 'c[i][j] = a[i][p] * b[p][j]'),
+    (lambda: init_explorer(7, 16, 'tanh'), check_init, 'slope(before[layer][i])', 'slope(outputs[layer][i])'),
+    (lambda: init_explorer(7, 16, 'gelu'), check_init, 'normal(z) + z * density(z)', 'normal(z)'),
+    (lambda: init_explorer(7, 16), check_init, 's2 += v * w[r + 2 * m + j]', 's2 += v * w[r + m + j]'),
+    (backward_pass, check_backprop, '2 * error]', 'error]'),
+    (backward_pass, check_backprop, "by('x[1]', `w1[1, ${j}]`)", "by('x[1]', `w1[0, ${j}]`)"),
+    (training_view, check_train, 'l && h[i] <= 0 ? 0 : sum', 'sum'),
+    (training_view, check_train, '-= rate * g', '-= g'),
+    (training_view, check_train, '(c == y[k])) / x.length', '(c == y[k]))')]
+
+@pytest.mark.parametrize('figure, check, good, bad', FAULTS)
+def test_planted(show, monkeypatch, figure, check, good, bad):
+    "The checks above would notice a mistake in a script."
+    read = figures._file
+    def planted(name): return read(name).replace(good, bad)
+    root = show(figure())
+    if root.page.viewport_size['width'] < 1000: pytest.skip('the numbers do not depend on the width')
+    check(root)
+    assert read(f'{figure().kind}.js').count(good) == 1
+    monkeypatch.setattr(figures, '_file', planted)
+    root = show(figure())
+    with pytest.raises(AssertionError): check(root)
 
 
 STORED = files('fastlesson')/'figures'
