@@ -61,6 +61,7 @@ def linear_grad(
     return y_grad @ w.T if input_grad else None, x.T @ y_grad, y_grad.sum(0)
 
 # %% ../nbs/05_backprop.ipynb #forward-backward
+#| fold: How `forward_backward` takes chunks
 @torch.no_grad()
 def forward_backward(
     x: Tensor, # Inputs, shape `(n, n_in)`
