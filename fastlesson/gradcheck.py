@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, autocast
 
 # %% ../nbs/06_gradcheck.ipynb #pieces
 #| fold: How `_pieces` computes the four slopes
@@ -27,7 +27,7 @@ class _Case(NamedTuple):
     names: list[str] # What it calls them
     out_grad: Tensor # Upstream gradient, in float64 on the CPU
     which: int # The argument in question
-    entries: Tensor # Those of its entries that are checked, counted through
+    entries: Tensor # Its entries that are checked, as places in the flattened argument
     @property
     def x(self) -> Tensor: return self.inputs[self.which]
     def at(self, t: Tensor) -> Tensor: return t.flatten()[self.entries]
@@ -235,16 +235,16 @@ def check_grads(
     if (like := next(filter(_is_float, inputs), None)) is None:
         raise TypeError(f"the inputs are {[getattr(x, 'dtype', type(x)) for x in inputs]}: "
                         "one must be a tensor of real floats")
-    with torch.autocast('cpu', enabled=False), torch.autocast(like.device.type, enabled=False):
+    with autocast('cpu', enabled=False), autocast(like.device.type, enabled=False):
         reference = [_reference(name, x) for name, x in zip(names, inputs)]
         out_grad = _upstream(fn, reference, out_grad, draw).to(like.dtype).to(like.device)
         grads, findings = _ask_twice(grad_fn, inputs, names, out_grad)
-        wide = out_grad.cpu().double()
         for i, (name, x, g) in enumerate(zip(names, inputs, grads)):
             if g is None: found = Finding(name, True, "not wanted")
             elif fault := _fault(x, g, out_grad): found = Finding(name, False, fault)
             else:
-                drawn = torch.randperm(x.numel(), generator=draw, device='cpu')[:max_entries]
+                drawn = torch.randperm(x.numel(), generator=draw, device='cpu')
+                wide, drawn = out_grad.cpu().double(), drawn[:max_entries]
                 found = _judge(_Case(fn, reference, names, wide, i, drawn), g)
             findings.append(found)
     return GradReport(findings)
