@@ -35,6 +35,7 @@ bring('matmul_stepper', (root, {a, b, bytes}) => {
   const count = () => VERSIONS[version].count(n, k, m)
   const middle = () => Math.max(1, Math.floor(count() * .45))   // where a version opens: something is done, and something is left
   const box = t => t ? VERSIONS[version].box(t - 1, n, k, m) : {I: [], J: [], P: []}   // of step t, from 1
+  const short = v => +v.toPrecision(4)   // in a field; what is typed is kept in full
   const exact = v => number(v, Number.isInteger(v) ? 9 : 4)
 
   // c after t steps: always computed from the start, so that going back and editing need nothing of their own
@@ -54,7 +55,7 @@ bring('matmul_stepper', (root, {a, b, bytes}) => {
     return grids[name] = h('div', {class: `matrix at-${name}`, role: 'group', 'aria-label': `${name}, ${rows} by ${columns}`, style: `--columns: ${columns}`},
       div('mono name', `${name} (${rows}, ${columns})`), cells[name])
   }
-  const input = (name, values) => (i, j) => field(`${name}[${i}, ${j}]`, () => values[i][j], value => { values[i][j] = value; draw() })
+  const input = (name, values) => (i, j) => field(`${name}[${i}, ${j}]`, () => short(values[i][j]), value => { values[i][j] = value; draw() })
   const code = h('pre'), stats = div('stats'), memory = div(''), cube = div('at-box'), live = speaker()
   const steps = player(root, count, draw, live, middle())
 
@@ -116,7 +117,7 @@ bring('matmul_stepper', (root, {a, b, bytes}) => {
       cell.textContent = done[i][j].size ? exact(c[i][j]) : '·'
       cell.classList.toggle('write', I.includes(i) && J.includes(j))
     })
-    for (const [name, values] of [['a', a], ['b', b]]) grids[name].style.setProperty('--wide', Math.max(...values.flat().map(v => String(v).length)))
+    for (const name of ['a', 'b']) grids[name].style.setProperty('--wide', Math.max(...cells[name].flat().map(cell => cell.value.length)))
     const lines = VERSIONS[version].code, value = {i: I, j: J, p: P}
     code.replaceChildren(...upto(4).map(at => lines[at] ? h('span', {class: t && at == lines.length - 1 ? 'line lit' : 'line'}, lines[at][0],
       lines[at][1] && t ? h('b', {class: 'chip'}, `${lines[at][1]} = ${value[lines[at][1]][0]}`) : null) : h('span', {class: 'line'}, ' ')))
@@ -128,7 +129,7 @@ bring('matmul_stepper', (root, {a, b, bytes}) => {
     memory.replaceChildren(...remembered(I[0] ?? 0))
   }
   function firstValues() {
-    for (const [name, values] of [['a', a], ['b', b]]) first[name].forEach((row, i) => row.forEach((v, j) => { cells[name][i][j].value = values[i][j] = v }))
+    for (const [name, values] of [['a', a], ['b', b]]) first[name].forEach((row, i) => row.forEach((v, j) => { cells[name][i][j].value = short(values[i][j] = v) }))
     draw()
   }
 
