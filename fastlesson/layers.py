@@ -17,7 +17,7 @@ class Layer:
     "Step of a model: `layer(x)` goes forward, `layer.backward(y_grad)` back."
     params, grads, input_grad = (), (), True
     def __call__(self, x: Tensor) -> Tensor:
-        "The output, shape `(n, n_out)`, for an input of shape `(n, n_in)`, which is kept."
+        "The output, `(n, n_out)`; keeps the input, `(n, n_in)`."
         self.x = x
         return self.forward(x)
     def forward(self, x: Tensor) -> Tensor:
@@ -26,7 +26,7 @@ class Layer:
         raise NotImplementedError(f"{type(self).__name__} has no backward(y_grad)")
     def __getattr__(self, name): # called only for a name that is not there
         raise AttributeError(f"{type(self).__name__} has no {name}: "
-                             "what backward() needs is kept by a call, so call it first")
+                             "backward() needs what a call keeps, so call it first")
 
 # %% ../nbs/07_layers.ipynb #relu-layer
 class ReLU(Layer):
@@ -68,8 +68,8 @@ class Model:
         self.layers, self.loss, self.grads = list(layers), loss, []
         for i, layer in enumerate(self.layers):
             if layer in self.layers[:i]:
-                raise ValueError(f"layers[{i}] stands in the list before: a layer keeps "
-                                 "one input, so make a second one (it may share w and b)")
+                raise ValueError(f"layers[{i}] stands in the list before: "
+                                 "a layer keeps one input, so make a second one")
             if i and not layer.input_grad:
                 raise ValueError(f"layers[{i}] has input_grad=False: only the first "
                                  "layer may, since the one before needs that gradient")
@@ -82,7 +82,7 @@ class Model:
         for layer in self.layers: x = layer(x)
         return self.loss(x, target)
     def predict(self, x: Tensor) -> Tensor:
-        "The output of the last layer; keeps nothing, so a `backward()` may still follow."
+        "The last layer's output; keeps nothing, so `backward()` may follow."
         for layer in self.layers: x = layer.forward(x)
         return x
     def backward(
