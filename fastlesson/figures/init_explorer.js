@@ -62,7 +62,7 @@ bring('init_explorer', (root, {depth, width, activation, gain}) => {
   let kind = 'normal', seed = 1, chosen = Math.ceil(depth / 2), zoomed = false, own = false, drawn = {}, run
   const live = speaker(), plot = div('plot'), histograms = [0, 1, 2].map(() => div(''))
   const layers = () => [1, chosen, depth], most = Math.max(2.5, gain)
-  const map = h('canvas', {role: 'img', height: 30, onclick: e => { const box = map.getBoundingClientRect(); set(near(most - (e.clientY - box.top) / box.height * (most - LEAST))) }})
+  const map = h('canvas', {role: 'img', height: 30, onclick: e => { const box = map.getBoundingClientRect(); set(snap(most - (e.clientY - box.top) / box.height * (most - LEAST))) }})
   const here = div('here')
 
   function draws() {   // inputs, unit weights, and the gradient from above; drawn again only when their shape or kind changes
@@ -172,9 +172,9 @@ bring('init_explorer', (root, {depth, width, activation, gain}) => {
   }
   const draw = () => { run = compute(); show() }
   const later = soon(draw)
-  const near = value => Object.values(PRESETS).map(([g]) => g).find(g => Math.abs(g - value) < .008) ?? value   // a mark holds the slider a little
+  const snap = value => Object.values(PRESETS).map(([g]) => g).find(g => Math.abs(g - value) < .008) ?? value   // a mark holds the slider a little
   const choice = slider('Layer of the middle histogram', {min: 1, max: depth, value: chosen}, value => { chosen = value; show() })
-  const gains = slider('Gain', {min: LEAST, max: most, step: .01, value: gain}, value => { gain = near(value); later.ask() }, v => v.toFixed(2),
+  const gains = slider('Gain', {min: LEAST, max: most, step: .01, value: gain}, value => { gain = snap(value); later.ask() }, v => v.toFixed(2),
     Object.fromEntries(Object.values(PRESETS).map(([g, , mark]) => [g, mark])))
   const set = value => { gains.set(gain = value); draw() }
   const presets = Object.keys(PRESETS).map(name => button(name, () => { kind = PRESETS[name][1]; set(PRESETS[name][0]) }))
