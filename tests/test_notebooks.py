@@ -51,6 +51,12 @@ def same(a, b):
     return len(a) == len(b) and a[::2] == b[::2] and all(map(close, a[1::2], b[1::2]))
 
 
+def alike(a, b):
+    "Equal texts, but for their numbers."
+    a, b = (re.sub(r'[\d.,]+|e[+-]\d+|\s+', ' ', str(t)).split() for t in (a, b))
+    return a == b
+
+
 def committed(path):
     "The sources of a notebook's code cells as they were last committed, by id."
     shown = subprocess.run(['git', 'show', f'HEAD:./{path.name}'], cwd=path.parent, capture_output=True, encoding='utf-8')
@@ -65,8 +71,8 @@ def store(nb, ran, path, device):
     new = {c.id: c.source for c in nb.cells if c.cell_type == 'code'} != before
     for cell, directives in ran:
         was = old[cell.id]
-        kept = was.outputs and before.get(cell.id) == cell.source and (
-            'varies' in directives or same(printed(cell, True), printed(was, True)))
+        like = alike if 'varies' in directives else same
+        kept = was.outputs and before.get(cell.id) == cell.source and like(printed(cell, True), printed(was, True))
         if kept: cell.outputs = was.outputs
         else: new |= cell.outputs != was.outputs
     checked = {'data': 'MNIST', 'device': str(device), 'torch': torch.__version__, 'date': str(date.today())}
