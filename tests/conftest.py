@@ -13,7 +13,7 @@ from fastlesson.data import default_device, load_data
 
 
 def pytest_addoption(parser):
-    parser.addoption('--store', action='store_true', help='store the outputs of the notebooks instead of comparing them')
+    parser.addoption('--store', action='store_true', help='store the outputs of the notebooks, and the pictures of the figures, instead of comparing them')
     parser.addoption('--cuda', action='store_true', help='run on a CUDA device, with the cells and tests that need one')
 
 

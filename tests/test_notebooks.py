@@ -25,6 +25,8 @@ def run(path, skip_flags, folder):
     def skipped(cell):
         at['cell'], directives = cell, flags[nb.cells.index(cell)]
         return skip_flags & directives.keys() or directives.get('eval:') == ['false']
+    for cell in nb.cells:   # execnb leaves what is stored where a cell prints nothing
+        if cell.cell_type == 'code' and not skipped(cell): cell.outputs = []
     try:
         with working_directory(folder): shell.run_all(nb, exc_stop=True, preproc=skipped)
     except Exception: pytest.fail(f"{path.name}, cell '{at['cell'].id}':\n{at['cell'].source}\n{shell.prettytb(path.name)}", pytrace=False)
