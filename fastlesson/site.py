@@ -95,7 +95,7 @@ class entries(Processor):
         taken = {heading.lower() for heading in re.findall('^#+ (.*)$', prose, re.M)}
         for cell in self.nb.cells:
             for name, (_, source) in _defined(cell.source if 'exports' in cell.directives_ else '').items():
-                if name.lower() in taken or not re.match(r'@|(def|class) [a-zA-Z]', source): continue
+                if name[0] == '_' or name.lower() in taken or not re.match('@|def|class', source): continue
                 link = _link(stem, lines.get(name, [1])[0], f'<code>{name}</code>, source')
                 cells.append(mk_cell(f'<p class="entry" id="{name.lower()}">{link}</p>', 'markdown'))
             cells.append(cell)
