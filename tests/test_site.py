@@ -300,7 +300,7 @@ def test_tab_stops(open_page, name):
     "What is wide can be scrolled from the keyboard; what is not, is no stop."
     page = open_page(name)
     page.wait_for_timeout(200)
-    wrong = page.evaluate("""[...document.querySelectorAll("main pre, main .math.display, main table")].filter(e => e.checkVisibility() && e.clientWidth
+    wrong = page.evaluate("""[...document.querySelectorAll("main pre, main .math.display, main table, main figure")].filter(e => e.checkVisibility() && e.clientWidth
         && (e.tabIndex == 0) != (e.scrollWidth > e.clientWidth)).map(e => e.textContent.slice(0, 40))""")
     assert wrong == []
 

@@ -14,7 +14,7 @@
     const place = document.querySelector("#code-switch")   // a page without it shows its code
     place?.append("Code: ", ...choices.map(c => Object.assign(document.createElement("button"), {type: "button", textContent: c, onclick: () => show(stored("code", c))})))
     if (place) show(choices.find(c => c == stored("code")) ?? "lesson")
-    const names = {PRE: "Code or output", TABLE: "Table"}
+    const names = {PRE: "Code or output", TABLE: "Table", FIGURE: "Picture"}
     const stop = e => {
       const wide = e.scrollWidth > e.clientWidth
       if (!wide) e.removeAttribute("tabindex")
@@ -22,7 +22,7 @@
       if (wide && e.tagName != "TABLE") { e.role = "group"; e.ariaLabel = `${names[e.tagName] ?? "Formula"}, scrolls sideways` }
     }
     const sizes = new ResizeObserver(entries => entries.forEach(entry => stop(entry.target)))
-    const boxes = all("main pre, main .math.display, main table, main .wide")
+    const boxes = all("main pre, main .math.display, main table, main figure, main .wide")
     boxes.forEach(e => sizes.observe(e))
     addEventListener("load", () => document.fonts.ready.then(() => boxes.forEach(stop)))
   })
