@@ -137,10 +137,10 @@ def default_device() -> torch.device:
 
 # %% ../nbs/00_data.ipynb #load-data
 def load_data(
-    source: str = 'auto', # 'mnist', 'digits', or 'auto': `FASTLESSON_DATASET`, else what can be had
+    source: str = 'auto', # 'mnist', 'digits', or what `FASTLESSON_DATASET` says
     *,
-    device: torch.device | str | None = None, # Where the tensors go; `default_device()` if None
-    normalize: bool = True, # Subtract the training mean, divide by the training standard deviation?
+    device: torch.device | str | None = None, # By default `default_device()`
+    normalize: bool = True, # By the training set's mean and standard deviation?
     flat: bool = True, # One row of 784 an image?
 ) -> Data: # Training, validation and test set
     "Load handwritten digits, split and normalised; with 'auto', say which."

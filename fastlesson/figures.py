@@ -56,7 +56,7 @@ def show_images(
 ):
     "Draw images side by side, each from its own darkest to its own brightest pixel."
     n_rows = math.ceil(len(images) / n_cols)
-    height = size + (.2 if titles is not None else 0)
+    height = size + (.3 if titles is not None else 0)
     figsize = (n_cols * size, n_rows * height)
     fig, axes = plt.subplots(n_rows, n_cols, figsize=figsize, squeeze=False)
     for ax in axes.flat: ax.axis('off')
@@ -71,10 +71,12 @@ seconds = EngFormatter('s', places=1) # 0.00123 -> '1.2 ms'
 def table(
     rows: list[dict], # The rows; their keys are the heads of the columns
 ) -> Markdown: # The table, shown as one wherever notebooks are
-    "A table with its first column on the left and numbers on the right."
+    "A table: numbers stand on the right of their columns, the first column and texts on the left."
     head = list(dict.fromkeys(key for row in rows for key in row))
-    lines = [head, ['---'] + ['--:'] * (len(head) - 1)]
-    lines += [[row.get(key, '') for key in head] for row in rows]
+    cells = [[row.get(key, '') for key in head] for row in rows]
+    def number(value): return re.match(r'[-−+.\d]|$', str(value))   # perhaps with a unit
+    right = [i > 0 and all(map(number, column)) for i, column in enumerate(zip(*cells))]
+    lines = [head, ['--:' if at_right else '---' for at_right in right], *cells]
     def text(value): return str(value).replace('|', '\\|').replace('\n', ' ')
     return Markdown('\n'.join(f"| {' | '.join(map(text, line))} |" for line in lines))
 

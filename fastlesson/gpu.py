@@ -66,7 +66,7 @@ def _gpu_autotuned():
     configs = [triton.Config({'ROWS': rows, 'COLS': cols, 'INNER': inner, 'GROUP': 8},
                              num_stages=stages, num_warps=warps)
                for rows, cols, inner, stages, warps in sizes]
-    key = ['n', 'k', 'm', 'a_col', 'b_col', 'PRECISION']   # tried again when one of these changes
+    key = ['n', 'k', 'm', 'a_col', 'b_col', 'PRECISION']   # tune anew if one changes
     return triton.autotune(configs, key)(_gpu_tiled)
 
 # %% ../nbs/11_gpu.ipynb #matmul-triton

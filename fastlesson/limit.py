@@ -259,12 +259,13 @@ def matmul_tiled(
 @_jit(fastmath={'contract', 'reassoc'})
 def _fused_rows(x, target, w1, b1, w2, b2, n, hidden, w1_grad, b1_grad, w2_grad):
     "Loss and b2's gradient for some of n rows; adds to the other gradients. All in panels."
-    units = np.empty((len(w1), len(x), WIDTH), np.float32)   # l1, then l2, then l1's gradient
+    # l1, later l2, and at last l1's gradient
+    units = np.empty((len(w1), len(x), WIDTH), np.float32)
     g = b2 - target
     for t in range(len(w1)):
         units[t] = b1[t]
         _panel(x, w1[t], units[t])
-        units[t, :, hidden - t*WIDTH:] = 0   # past the last unit: infinity times 0 is not 0
+        units[t, :, hidden - t*WIDTH:] = 0   # past the last unit
         for i in range(len(x)):
             output = np.float32(0)
             for j in range(WIDTH):

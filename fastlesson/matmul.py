@@ -129,6 +129,6 @@ def _over_lists(a: Tensor, b: Tensor) -> Tensor:
     return torch.tensor(c, dtype=a.dtype, device=a.device).reshape(n, m)
 
 # %% ../nbs/01_matmul.ipynb #ladder
-LADDER: dict[str, Callable[[Tensor, Tensor], Tensor]] = { # from the slowest idea to the fastest
+LADDER: dict[str, Callable[[Tensor, Tensor], Tensor]] = { # slowest first
     'loops': matmul_loops, 'lists': _over_lists, 'dot': matmul_dot,
     'broadcast': matmul_broadcast, 'einsum': matmul_einsum, 'torch': matmul_torch}

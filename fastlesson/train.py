@@ -27,7 +27,7 @@ def log_softmax(
     return shifted - shifted.exp().sum(1, keepdim=True).log()
 
 # %% ../nbs/09_train.ipynb #check-target
-#| fold: How targets that are no classes are refused
+#| fold: How targets that are not classes are refused
 def _check_shapes(logits: Tensor, target: Tensor, name: str = 'target') -> None:
     "Refuse what is not a row of logits, and a class number, for each image."
     if logits.ndim != 2 or len(logits) == 0 or not logits.is_floating_point():

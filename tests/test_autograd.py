@@ -83,6 +83,12 @@ def test_reductions(dim, keepdim):
         assert_close(v.grad, torch.autograd.grad(theirs, t, out_grad)[0])
 
 
+def test_the_largest_beside_minus_infinity():
+    x = Var(torch.tensor([1., -torch.inf]))
+    (largest := x.max()).backward()
+    assert largest.value.item() == 1 and x.grad.tolist() == [1, 0]
+
+
 def test_batched_products_and_constants_on_either_side():
     rand = torch.Generator().manual_seed(0)
     a, b = torch.randn(2, 4, 3, generator=rand), torch.randn(3, 5, generator=rand)
