@@ -47,3 +47,22 @@ def browser():
         browser = p.chromium.launch(executable_path=path, args=['--no-sandbox', '--disable-gpu'])
         yield browser
         browser.close()
+
+
+@pytest.fixture(params=[1280, 390])
+def show(request, browser):
+    "Show figures on a page; afterwards, that nothing was fetched, nothing complained, and nothing is wider than the window."
+    page, faults = browser.new_page(viewport={'width': request.param, 'height': 900}), []
+    page.on('console', lambda m: faults.append(m.text) if m.type in ('error', 'warning') else None)
+    page.on('pageerror', lambda e: faults.append(str(e)))
+    page.on('request', lambda r: None if r.url.startswith(('data:', 'about:')) else faults.append(f'foreign: {r.url}'))
+    page.set_default_timeout(15_000)
+    def show_(*figures, **colours):
+        from figure_page import html, opened
+        page.set_content(html(*figures, **colours))
+        opened(page)
+        return page.locator('.fastlesson')
+    yield show_
+    assert faults == []
+    assert page.evaluate('document.documentElement.scrollWidth - innerWidth') <= 0, 'wider than the window'
+    page.close()

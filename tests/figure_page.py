@@ -1,0 +1,60 @@
+"What the tests of the figures share: a page that shows some, what a figure knows and says, and one of each kind."
+import json
+
+import pytest
+import torch
+
+from fastlesson import figures
+from fastlesson.figures import backward_pass, init_explorer, matmul_stepper, training_view
+
+A, B = torch.tensor([[1., 2., 3.], [4., 5., 6.]]), torch.tensor([[7., 10.], [8., 11.], [9., 12.]])
+# Both sides compute in float64 and add in another order. Sums here are of at most some hundred terms, a few layers deep:
+# about 1e-13 of the terms' size, and cancellation may cost a few digits more.
+CLOSE = dict(rtol=1e-9, atol=1e-12)
+
+
+def html(*figures, ink='#24292f', paper='#fff'):
+    body = '\n'.join(f._repr_html_() for f in figures)
+    return ('<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+            f'<title>Figures</title><body style="margin: 1rem; font-family: system-ui; color: {ink}; background: {paper}">{body}</body></html>')
+
+
+def opened(page):
+    "Wait until every figure stands where it opens: some compute that once they are in sight."
+    for figure in page.locator('[data-kind=training_view]').all():
+        figure.scroll_into_view_if_needed()
+        page.wait_for_function('f => f.fastlesson.state.step', arg=figure.element_handle())
+
+
+def state(figure):
+    "All that a figure knows, as Python objects."
+    return json.loads(figure.evaluate('f => JSON.stringify(f.fastlesson.state, (_, v) => ArrayBuffer.isView(v) ? [...v] : v)'))
+
+def click(figure, name): figure.get_by_role('button', name=name, exact=True).click()
+def press(figure, name, key='Enter'): figure.get_by_role('button', name=name, exact=True).press(key)
+def said(figure): return figure.locator('.say').inner_text()
+def t64(rows): return torch.tensor(rows, dtype=torch.float64)
+
+def shown(x, digits=4):
+    "A number as the figures write it (those that are not very large or small)."
+    return f'{x:.{digits}g}'.replace('-', '−')
+
+
+ALL = [   # one of each kind, as its lesson shows it; a line each
+    lambda: matmul_stepper(A, B),
+    init_explorer,
+    backward_pass,
+    training_view,
+]
+
+
+def check_planted(show, monkeypatch, figure, check, good, bad):
+    "The check would notice a mistake in the figure's script: `good` made `bad`."
+    read = figures._file
+    root = show(figure())
+    if root.page.viewport_size['width'] < 1000: pytest.skip('the numbers do not depend on the width')
+    check(root)
+    assert read(f'{figure().kind}.js').count(good) == 1
+    monkeypatch.setattr(figures, '_file', lambda name: read(name).replace(good, bad))
+    root = show(figure())
+    with pytest.raises(AssertionError): check(root)
