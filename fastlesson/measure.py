@@ -77,8 +77,8 @@ def machine() -> dict: # Name, processor, cores, instruction set, accelerator or
     text = info.read_text(encoding='utf-8', errors='replace') if info.exists() else ''
     found = re.search(r'model name\s*: (.+)', text)
     cpu = found[1] if found else platform.processor() or platform.machine()
-    device = torch.accelerator.current_accelerator() or torch.device('cpu')
-    gpu = {'cpu': None}.get(device.type, device.type)
+    there = torch.accelerator.is_available() # asked first: without one, torch 2.6 raises
+    gpu = torch.accelerator.current_accelerator().type if there else None
     if gpu == 'cuda': gpu = torch.cuda.get_device_name()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
     name = gpu or f"{cpu}, {cores} core{'s' * (cores > 1)}"

@@ -114,3 +114,11 @@ def test_threads():
     seen = set()
     m.measure({'a': lambda: seen.add(torch.get_num_threads())}, seconds=.001, rounds=2, threads=1)
     assert seen == {1} and torch.get_num_threads() == before
+
+
+def test_no_accelerator(monkeypatch):
+    "A torch that was built for an accelerator, on a machine without one."
+    def absent(): raise RuntimeError('Cannot access accelerator device when none is available.')
+    monkeypatch.setattr(torch.accelerator, 'is_available', lambda: False)
+    monkeypatch.setattr(torch.accelerator, 'current_accelerator', absent)
+    assert m.machine()['gpu'] is None
