@@ -2,7 +2,7 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: docs serve quarto test test-gpu bench bench-gpu lab notebooks readme mutants clean
+.PHONY: docs serve book quarto test test-gpu bench bench-gpu lab notebooks readme mutants clean
 
 docs: _docs/llms.txt         ## build what changed of the site into _docs
 	@echo 'To read it: `make serve` and http://127.0.0.1:8000, or open _docs/index.html'
@@ -12,6 +12,9 @@ _docs/llms.txt: .venv/ready settings.ini _quarto.yml fastlesson/site.py $(shell 
 
 fastlesson/site.py: nbs/92_site.ipynb | .venv/ready
 	nbdev_export --path $<
+
+book: docs                   ## the lessons as one EPUB, beside the site
+	python -c "from fastlesson.book import book; book()"
 
 serve: docs                  ## look at the site on this machine
 	python -m http.server --bind 127.0.0.1 --directory _docs 8000
