@@ -171,9 +171,11 @@ def matmul_race(
         raise ValueError(f"size is {size!r}, of which the record has {len(rows)} versions: it has {sizes}")
     _finite('record', [r['seconds'] for r in rows])
     n, k, inner, m = map(int, re.findall(r'\d+', size))
-    where = f"{record['machine']['name']}, threads: {rows[0]['threads']}, torch {record['torch']}, {record['date']}"
+    threads, machine = rows[0]['threads'], record['machine']['name']
+    where = (f"Recorded on {machine}, {threads} thread{'s' * (threads > 1)}, "
+             f"torch {record['torch']}, {record['date']}")
     lanes = [{'rung': r['rung'], 'seconds': r['seconds']} for r in rows]
-    return Figure('matmul_race', 'The race: one dot is one finished product', rows=lanes,
+    return Figure('matmul_race', 'The race of the versions', rows=lanes,
                   size=size, n=n, steps=n * k * m, where=where)
 
 # %% ../nbs/91_figures.ipynb #matmul
@@ -252,5 +254,5 @@ def digit_reader(
     "What is drawn, as a network of two layers sees it, and the digit that it reads."
     _one_of('digit', digit, range(10))
     network = json.loads(_file('digit_reader.json'))
-    title = 'A network reads what you draw' + ', and shows its insides' * inside
+    title = 'Inside the network that reads' if inside else 'A network reads what you draw'
     return Figure('digit_reader', title, inside=bool(inside), digit=digit, **network)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fastlesson import figures
-from fastlesson.figures import backward_pass, init_explorer, matmul_stepper, training_view
+from fastlesson.figures import backward_pass, digit_reader, init_explorer, matmul_stepper, training_view
 
 A, B = torch.tensor([[1., 2., 3.], [4., 5., 6.]]), torch.tensor([[7., 10.], [8., 11.], [9., 12.]])
 # Both sides compute in float64 and add in another order. Sums here are of at most some hundred terms, a few layers deep:
@@ -45,6 +45,7 @@ ALL = [   # one of each kind, as its lesson shows it; a line each
     init_explorer,
     backward_pass,
     training_view,
+    digit_reader,
 ]
 
 

@@ -34,9 +34,9 @@ def trained():
     model = Model([Linear(w1, b1, input_grad=False), ReLU(), Linear(w2, b2)], CrossEntropy())
     for epochs, lr in ((3, .02), (1, .002)): fit(model, data.x_train, data.y_train, data.x_valid, data.y_valid, epochs=epochs, lr=lr, seed=SEED)
     network = {'first': packed(w1, b1), 'second': packed(w2, b2), 'mean': data.mean, 'std': data.std, 'seed': SEED}
-    return network | {'test_accuracy': tested(network, data)}
+    return network | {'test_accuracy': share_right(network, data)}
 
-def tested(network, data):
+def share_right(network, data):
     "The share of MNIST's test images that the rounded network reads right."
     return accuracy(forward(data.x_test.double(), params_of(network)), data.y_test)
 

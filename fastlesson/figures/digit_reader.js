@@ -1,13 +1,15 @@
 // The digit reader: what is drawn, as the network sees it, and everything that the network makes of it: 784 → 50 → 10.
 
 const SIDE = 28, PEN = 1.15, MIDDLE = 14   // of the image; half the pen's width; where MNIST puts the centre of mass, all in pixels
-const EXAMPLES = [   // strokes of x, y, drawn by hand in a square of 100; `bent` puts a curve through them
-  [[50, 8, 28, 20, 22, 50, 30, 80, 50, 92, 70, 80, 78, 50, 70, 20, 50, 8]], [[38, 24, 54, 8, 54, 92]],
+const EXAMPLES = [   // strokes of x, y in a square of 100; their corners are cut twice (Chaikin), which makes handwriting of them
+  [[50, 8, 28, 20, 22, 50, 30, 80, 50, 92, 70, 80, 78, 50, 70, 20, 50, 8]], [[58, 8, 42, 92]],
   [[24, 28, 34, 12, 54, 8, 72, 18, 72, 36, 56, 56, 24, 90, 40, 88, 78, 90]], [[26, 16, 50, 8, 70, 20, 66, 38, 46, 47, 70, 58, 76, 76, 54, 92, 24, 84]],
   [[58, 8, 20, 62, 82, 62], [64, 36, 62, 92]], [[74, 10, 34, 10, 30, 44, 54, 40, 74, 54, 72, 78, 50, 92, 24, 84]],
   [[66, 8, 40, 28, 26, 60, 34, 86, 56, 92, 72, 76, 64, 58, 44, 56, 29, 70]], [[22, 12, 78, 12, 60, 44, 46, 92]],
   [[68, 20, 48, 8, 30, 22, 40, 40, 62, 54, 72, 74, 52, 92, 30, 78, 38, 58, 60, 42, 68, 20]], [[70, 34, 52, 46, 32, 36, 34, 16, 54, 8, 70, 20, 70, 34, 66, 64, 58, 92]]]
-const points = flat => flat.reduce((list, v, i) => (i % 2 ? list.at(-1).push(v / 100) : list.push([v / 100]), list), [])
+const mix = (p, q, t) => p.map((v, i) => v + t * (q[i] - v))
+const cut = list => [list[0], ...list.slice(1).flatMap((q, i) => [mix(list[i], q, .25), mix(list[i], q, .75)]), list.at(-1)]
+const points = flat => cut(cut(flat.flatMap((v, i) => i % 2 ? [] : [[v / 100, flat[i + 1] / 100]])))
 
 // The image of some strokes, as MNIST's were made: the ink scaled to 20 × 20 and its centre of mass put in the middle.
 // A pixel is inked by how near its centre lies to a stroke.
@@ -50,7 +52,7 @@ function softmax(z) {
 }
 
 bring('digit_reader', (root, {first, second, mean, std, digit, inside}) => {
-  const layers = [unpack(first), unpack(second)], state = {strokes: [], drawn: false, relu: true, unit: 0, inside}
+  const layers = [unpack(first), unpack(second)], state = {strokes: [], drawn: false, relu: true, unit: null, inside}
   let single = null   // made when it is first asked for: 0.4 million products
   function read() {
     const {strokes} = state, image = strokes.length ? centred(strokes) : new Float64Array(SIDE * SIDE)
@@ -127,12 +129,14 @@ bring('digit_reader', (root, {first, second, mean, std, digit, inside}) => {
       : `Without ReLU it stays so. One layer, with weights W₁W₂, gives the same ten logits: they differ by at most ${number(off, 1)}.`)
   }
   const later = soon(draw)
-  Object.assign(state, {strokes: EXAMPLES[digit].map(points)})
+  state.strokes = EXAMPLES[digit].map(points)
+  read()
+  state.unit = state.hidden.indexOf(Math.max(...state.hidden))
   const stage = (title, code, ...inner) => div('stage-of', h('b', {}, title), ...inner, h('code', {}, code))
   return {state, draw, show, view: [div('stage', div('reader',
-    stage('You draw', '', pad), stage('28 × 28 = 784 pixels', '(x - mean) / std', seen), stage('50 hidden units', 'relu(x @ w1 + b1)', units),
-    stage(inside ? '10 logits' : '10 probabilities', inside ? 'l2 @ w2 + b2' : 'softmax(l2 @ w2 + b2)', bars),
-    inside ? stage('Weights of the unit', 'w1[:, unit]', weights) : null), live.element, inside ? about : null),
+    stage('You draw', '', pad), stage('28 × 28 pixels', '(x - mean) / std', seen), stage('50 hidden units', 'relu(x @ w1 + b1)', units),
+    stage(inside ? '10 logits, softmax' : '10 probabilities', inside ? 'l2 @ w2 + b2' : 'softmax(l2 @ w2 + b2)', bars),
+    inside ? [stage('Its weights', 'w1[:, unit]', weights), about] : null), live.element),
   div('row examples', [...'0123456789'].map(d => button(d, () => show(+d), {'aria-label': `Example ${d}`})), button('Clear', () => show(null)),
     inside ? toggle('ReLU', true, on => { state.relu = on; draw() }) : null)]}
 })
