@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from fastlesson import figures
-from fastlesson.figures import backward_pass, digit_reader, init_explorer, matmul_stepper, training_view
+from fastlesson.data import load_data
+from fastlesson.figures import backward_pass, digit_reader, init_explorer, matmul_race, matmul_stepper, pixel_view, training_view
+from fastlesson.measure import recorded
 
 A, B = torch.tensor([[1., 2., 3.], [4., 5., 6.]]), torch.tensor([[7., 10.], [8., 11.], [9., 12.]])
 # Both sides compute in float64 and add in another order. Sums here are of at most some hundred terms, a few layers deep:
@@ -40,7 +42,16 @@ def shown(x, digits=4):
     return f'{x:.{digits}g}'.replace('-', '−')
 
 
+def of_pixel_view():
+    raw = load_data('digits', normalize=False, device='cpu')
+    return pixel_view(raw.x_train, raw.mean, raw.std, {'the validation set': (raw.x_valid.mean(), raw.x_valid.std())})
+
+def of_matmul_race(): return matmul_race(recorded('ladder')[0], '5×784 @ 784×10')
+
+
 ALL = [   # one of each kind, as its lesson shows it; a line each
+    of_pixel_view,
+    of_matmul_race,
     lambda: matmul_stepper(A, B),
     init_explorer,
     backward_pass,
