@@ -45,7 +45,7 @@ def read_idx(
     try:
         if data[:2] == b'\x1f\x8b': data = gzip.decompress(data)
     except (EOFError, OSError, zlib.error) as e:
-        raise ValueError(f"{path} is cut off or damaged ({e}): delete it and get it again") from e
+        raise ValueError(f"{path} is cut off or damaged ({e}): delete it and download it again") from e
     if data[:3] != b'\0\0\x08':
         raise ValueError(f"{path} is not an IDX file of bytes: "
                          f"it starts with '{data[:3].hex(' ')}', not '00 00 08'")
@@ -53,10 +53,10 @@ def read_idx(
     start = 4 + 4*n_dims
     shape = struct.unpack_from(f'>{n_dims}i', data.ljust(start, b'\0'), 4)
     if min(shape, default=0) < 1:
-        raise ValueError(f"{path} has an odd header, shape {shape}: delete it and get it again")
+        raise ValueError(f"{path} has a header with an impossible shape, {shape}: delete it and download it again")
     if math.prod(shape) != len(data) - start:
         raise ValueError(f"{path} promises {math.prod(shape)} numbers, shape {shape}, "
-                         f"and holds {len(data) - start}: delete it and get it again")
+                         f"and holds {len(data) - start}: delete it and download it again")
     return torch.frombuffer(bytearray(data[start:]), dtype=torch.uint8).reshape(shape)
 
 # %% ../nbs/00_data.ipynb #mnist-files
@@ -95,8 +95,8 @@ def _find(folder: str, name: str) -> Path:
     bare = name.removesuffix('.gz')
     for path in (Path(folder).expanduser()/n for n in (name, bare, bare.replace('-idx', '.idx'))):
         if path.is_file(): return path
-    raise FileNotFoundError(f"FASTLESSON_DATA is {folder!r}, which has no {name}: name the folder "
-                            "with the four MNIST files, or unset it to have them fetched")
+    raise FileNotFoundError(f"FASTLESSON_DATA is {folder!r}, and that folder has no {name}: set it to "
+                            "the folder with the four MNIST files, or unset it to have them fetched")
 
 def _mnist() -> list[Tensor]:
     "The four tensors of MNIST, from FASTLESSON_DATA if that is set, else from the cache."
@@ -105,9 +105,9 @@ def _mnist() -> list[Tensor]:
         path = _find(folder, name) if folder else _fetch(name)
         numbers = read_idx(path)
         if numbers.shape != shape:
-            raise ValueError(f"{path} holds {tuple(numbers.shape)}, and MNIST's has {shape}")
+            raise ValueError(f"{path} holds numbers of shape {tuple(numbers.shape)}, and MNIST's has {shape}")
         if numbers.ndim == 1 and numbers.max() > 9:
-            raise ValueError(f"{path} holds the label {numbers.max()}, and a digit is 0 to 9")
+            raise ValueError(f"{path} holds the label {numbers.max()}, and the labels of digits are 0 to 9")
         tensors.append(numbers)
     return tensors
 
@@ -147,7 +147,7 @@ def load_data(
     if source == 'auto': source = os.environ.get('FASTLESSON_DATASET') or 'auto'
     if source not in ('auto', 'mnist', 'digits'):
         raise ValueError(f"source (or FASTLESSON_DATASET) is {source!r}: "
-                         "it can be 'auto', 'mnist' or 'digits'")
+                         "it must be 'auto', 'mnist' or 'digits'")
     asked, tensors = source, None
     if source != 'digits':
         try: tensors, source = _mnist(), 'mnist'
@@ -156,11 +156,12 @@ def load_data(
             source = 'digits'
     if source == 'mnist':
         n, n_valid, x, y = 50_000, 10_000, torch.cat(tensors[::2]), torch.cat(tensors[1::2])
-        how = "MNIST. (The small embedded digits instead: FASTLESSON_DATASET=digits.)"
+        how = ("MNIST. (To use the small digits that come with the package, "
+               "set FASTLESSON_DATASET=digits.)")
     else:
         n, n_valid, (x, y) = 1283, 257, _digits()
-        how = ("the embedded digits; MNIST could not be fetched. "
-               "(Have its four files? Set FASTLESSON_DATA to their folder.)")
+        how = ("the small digits that come with the package, because MNIST could not be "
+               "fetched. (If you have its four files, set FASTLESSON_DATA to their folder.)")
     if asked == 'auto': print('Data:', how)
     device = default_device() if device is None else device
     x, y = x.to(device).float().div_(255), y.to(device).long()

@@ -80,11 +80,11 @@ def check(tensors):
     (b'', 'not an IDX file'),
     (b'<html>Moved</html>', "not an IDX file of bytes: it starts with '3c 68 74'"),
     (struct.pack('>4Bi', 0, 0, 13, 1, 1) + bytes(4), 'not an IDX file of bytes'),   # floats
-    (idx((3, 2))[:6], r'odd header, shape \(0, 0\)'),   # cut off within the header
-    (b'\0\0\x08', 'odd header'),
-    (idx(()), 'odd header'),
-    (idx((0, 28, 28)), r'odd header, shape \(0, 28, 28\)'),
-    (struct.pack('>4B3i', 0, 0, 8, 3, -2, -3, 4) + bytes(24), r'odd header, shape \(-2, -3, 4\)'),   # their product is right
+    (idx((3, 2))[:6], r'impossible shape, \(0, 0\)'),   # cut off within the header
+    (b'\0\0\x08', 'impossible shape'),
+    (idx(()), 'impossible shape'),
+    (idx((0, 28, 28)), r'impossible shape, \(0, 28, 28\)'),
+    (struct.pack('>4B3i', 0, 0, 8, 3, -2, -3, 4) + bytes(24), r'impossible shape, \(-2, -3, 4\)'),   # their product is right
     (idx((3, 2), 5), r'promises 6 numbers, shape \(3, 2\), and holds 5'),
     (idx((3, 2), 7), 'holds 7'),
     (struct.pack('>4B2i', 0, 0, 8, 2, 2**30, 2**30) + bytes(3), 'holds 3')])
@@ -104,7 +104,7 @@ def test_folder(tmp_path, monkeypatch):
     (tmp_path/NAME.removesuffix('.gz')).write_bytes(gzip.decompress((tmp_path/'unpacked').read_bytes()))
     check(data._mnist())
     (tmp_path/NAME).write_bytes(gzip.compress(idx((60, 27, 28))))
-    with pytest.raises(ValueError, match=r'holds \(60, 27, 28\), and MNIST'): data._mnist()
+    with pytest.raises(ValueError, match=r'holds numbers of shape \(60, 27, 28\), and MNIST'): data._mnist()
 
 
 @pytest.mark.parametrize('called', [lambda name: name, lambda name: name.removesuffix('.gz').replace('-idx', '.idx')], ids=['original', 'kaggle'])
@@ -126,7 +126,7 @@ def test_labels_above_nine(tmp_path, monkeypatch):
     for name, file in FILES.items(): (tmp_path/name).write_bytes(file)
     labels = tmp_path/list(FILES)[1]
     labels.write_bytes(gzip.compress(idx((60,))[:-1] + bytes([10])))
-    with pytest.raises(ValueError, match='holds the label .*, and a digit is 0 to 9') as e: data._mnist()
+    with pytest.raises(ValueError, match='holds the label .*, and the labels of digits are 0 to 9') as e: data._mnist()
     assert str(labels) in str(e.value)
 
 

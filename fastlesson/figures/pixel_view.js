@@ -17,7 +17,7 @@ bring('pixel_view', (root, {images, counts, mean, std, other}) => {
   }
   const set = moments(counts), alone = pixels.map(image => moments(tally([...image]))).map(m => [m.mean, m.std])
   const choices = {[RIGHT]: [mean, std], ...other, [ALONE]: null}
-  let image = 0, t = 1, whose = RIGHT, row = 14, column = 14
+  let image = 0, t = 0, whose = RIGHT, row = 14, column = 14
   const numbers = () => choices[whose] ?? alone[image]   // the mean and the standard deviation that are used
   // On the way from raw (t = 0) the mean is subtracted first (until t = 1/2), then the division sets in
   function shifted(x, [mean, std] = numbers(), at = t) { return (x - Math.min(1, 2 * at) * mean) / (1 + Math.max(0, 2 * at - 1) * (std - 1)) }
@@ -61,7 +61,7 @@ bring('pixel_view', (root, {images, counts, mean, std, other}) => {
   function sentence() {
     const v = pixels[image][SIDE * row + column], x = v / 255, [mean, std] = numbers(), z = shifted(x)
     const text = `Row ${row}, column ${column} (number ${SIDE * row + column} of the row of 784) holds ${v} of 255, or ${fixed(x, 3)}. `
-    if (!t) return text + 'That is the raw number.'
+    if (!t) return text
     if (t < 1) return text + `On the way it is ${fixed(z, 3)}.`
     const right = shifted(x, choices[RIGHT])
     return text + `Normalised: (${fixed(x, 3)} − ${fixed(mean, 4)}) / ${fixed(std, 4)} = ${fixed(z)}.` +
