@@ -17,7 +17,7 @@ from axe_playwright_python.sync_playwright import Axe
 from execnb.nbio import mk_cell, read_nb
 from nbdev.config import get_config
 
-from fastlesson import site
+from fastlesson import processors, site
 from sitting import sitting, too_much
 
 CFG = get_config()
@@ -135,7 +135,7 @@ def test_claims(wide, name):
 @pytest.mark.parametrize('source, outputs, fault', [
     ('2 + 2', [], 'nothing is asserted'), ('assert_close = 1', [], 'nothing is asserted'), ('assert 1', [{}], 'shows'), ('#| check: said\nassert 1', [], 'twice')])
 def test_checks_that_fail_the_build(source, outputs, fault):
-    folds = site.folds(SimpleNamespace(path_='nbs/00_data.ipynb'))
+    folds = processors.folds(SimpleNamespace(path_='nbs/00_data.ipynb'))
     folds.begin()
     folds.cell(mk_cell('#| check: said\nwith expect_fail(ValueError): int("x")', id='first'))
     cell = mk_cell(source if 'check' in source else f'#| check: a claim\n{source}', id='planted')
@@ -145,7 +145,7 @@ def test_checks_that_fail_the_build(source, outputs, fault):
 
 @pytest.mark.parametrize('assertion', ['assert 1', 'test_eq(1, 1)', 'torch.testing.assert_close(a, b)', 'for x in y: test_close(x, 1)', 'with expect_fail(): 1/0'])
 def test_checks_that_pass(assertion):
-    folds = site.folds(SimpleNamespace(path_='nbs/00_data.ipynb'))
+    folds = processors.folds(SimpleNamespace(path_='nbs/00_data.ipynb'))
     folds.begin()
     folds.cell(cell := mk_cell(f'#| check: `x` is "1"\n{assertion}', id='check'))
     assert cell.source == f'#| code-fold: true\n#| code-summary: "[✓]{{.tick}} `x` is \\"1\\""\n{assertion}'

@@ -3,6 +3,12 @@ const make = (tag, properties, ...children) => { const e = Object.assign(documen
 const html = document.documentElement, $ = s => document.querySelector(s), all = s => document.querySelectorAll(s)
 
 const keep = (...nodes) => { const whole = make("span", {className: "whole"}); nodes[0].before(whole); whole.append(...nodes) }
+// Formulas are MathML, which browsers show by themselves; KaTeX sets them anew from the TeX that they carry.
+for (const e of window.katex ? all("math") : []) {
+  const display = e.getAttribute("display") == "block", span = make("span", {className: `math ${display ? "display" : "inline"}`})
+  span.textContent = e.querySelector("annotation").textContent.replace(/\\qquad\\text\{\(([\d.]+)\)\}/, "\\tag{$1}")   // a number at the right
+  e.replaceWith(span)
+}
 for (const e of window.katex ? all(".math") : []) {
   katex.render(e.textContent, e, {displayMode: e.classList.contains("display"), throwOnError: false})
   const next = e.nextSibling, marks = next?.nodeType == 3 && next.data.match(/^[.,;:)]+/)
@@ -50,31 +56,67 @@ let waits = false
 addEventListener("scroll", () => { if (!waits) requestAnimationFrame(() => { waits = false; follow() }); waits = true }, {passive: true})
 follow()
 
-// The index is a script and not JSON, so that search also works from a folder, where fetching is not allowed.
+// Search. MiniSearch and the index are scripts, loaded when somebody begins to type: fetching is not allowed where the site is a folder.
 const field = $("#search"), results = $("#results")
-field.onfocus = () => { if (!$("#index")) document.head.append(make("script", {id: "index", src: "search.js", onload: find})) }
+const SAME = [["vanishing", "exploding", "vanish", "explode"], ["xavier", "glorot"], ["kaiming", "he"], ["lr", "rate"], ["crossentropy", "cross"], ["backprop", "backpropagation"],
+  ["grad", "gradient"], ["sqrt", "√5"], ["std", "deviation"], ["relu", "rectifier"], ["matmul", "product"], ["nll", "likelihood"], ["jacobian", "vjp"]]
+const stem = word => word.toLowerCase().replace(/iz(?=e|a|i)/g, "is").replace(/(?<=[a-z]{3})s$/, "")
+let engine = null, lessons = null
+const script = src => new Promise(done => document.head.append(make("script", {src, onload: done})))
+field.onfocus = async () => {
+  field.onfocus = null
+  await Promise.all([script("theme/minisearch/minisearch.min.js"), script("search.js")])
+  engine = new MiniSearch({idField: "href", fields: ["title", "page", "text", "code"], storeFields: ["title", "page", "text"], processTerm: stem})
+  engine.addAll(SEARCH)
+  lessons = new Set(SEARCH.filter(s => /^[0-9]/.test(s.page)).map(s => s.href))
+  find()
+}
+function look(words) {
+  const options = {boost: {title: 8, page: 3, code: .4}, prefix: term => term.length > 1, fuzzy: term => term.length > 4 && .2, boostDocument: id => lessons.has(id) ? 1.5 : 1}
+  const one = word => ({combineWith: "OR", queries: SAME.find(set => set.includes(stem(word))) ?? [word]})
+  const asked = combineWith => engine.search({combineWith, queries: words.map(one)}, options)
+  const every = asked("AND")
+  return every.length ? every : asked("OR")
+}
+function find() {
+  const words = field.value.split(/[\s=:,()'"]+/).filter(Boolean), found = engine && words.length ? look(words) : []
+  const marked = (text, terms) => text.split(RegExp(`(${terms.map(t => t.replace(/[^\p{L}\p{N}]/gu, "\\$&")).join("|")})`, "i")).map((part, i) => i % 2 ? make("mark", {}, part) : part)
+  results.replaceChildren(...found.slice(0, 12).map(({id, title, page, text, match}, i) => {
+    const terms = Object.keys(match), first = Math.max(0, text.search(RegExp(terms[0], "i"))), at = text.lastIndexOf(" ", Math.max(0, first - 40)) + 1
+    const [file, place] = id.split("#"), href = `${file}?q=${encodeURIComponent(terms.join(" "))}${place ? "#" + place : ""}`
+    return make("a", {href, role: "option", id: `hit-${i}`, tabIndex: -1}, make("b", {}, ...marked(title || page, terms)), make("i", {textContent: title && page}), make("span", {}, ...marked(text.slice(at, at + 120), terms)))
+  }))
+  if (engine && words.length && !found.length) results.append(make("p", {textContent: "Nothing found"}))
+  field.ariaExpanded = String(found.length > 0)
+  $("#found").textContent = words.length ? `${found.length} sections found` : ""
+  choose(0)
+}
+function choose(i) {
+  const hits = [...all("#results a")]
+  hits.forEach((a, j) => { a.ariaSelected = String(i == j) })
+  hits[i]?.scrollIntoView({block: "nearest"})
+  field.setAttribute("aria-activedescendant", hits[i]?.id ?? "")
+}
 field.oninput = find
 const leave = () => { field.value = ""; find() }
 addEventListener("click", e => { if (!e.target.closest("[role=search]")) leave() })
 addEventListener("keydown", e => {
-  const links = [...all("#results a")], at = links.indexOf(document.activeElement)
   if ((e.key == "/" || e.key == "k" && (e.ctrlKey || e.metaKey)) && !e.target.closest("input, textarea, select, [contenteditable]")) { field.focus(); e.preventDefault() }
-  if (!e.target.closest("[role=search]")) return
-  if (e.key == "Escape") { leave(); field.focus() }
-  if (e.key == "Enter" && at < 0) links[0]?.click()
-  const step = {ArrowDown: 1, ArrowUp: -1}[e.key]
-  if (step) { (links[at + step] ?? field).focus(); e.preventDefault() }
+  if (e.target != field) return
+  const hits = [...all("#results a")], at = hits.findIndex(a => a.ariaSelected == "true"), step = {ArrowDown: 1, ArrowUp: -1}[e.key]
+  if (e.key == "Escape") leave()
+  if (e.key == "Enter") hits[at]?.click()
+  if (step && hits.length) { choose((at + step + hits.length) % hits.length); e.preventDefault() }
 })
-function find() {
-  const words = field.value.toLowerCase().split(/[\s=:,()'"]+/).filter(Boolean)
-  const has = (text, word) => text.toLowerCase().includes(word)
-  const found = words.length && window.SEARCH ? SEARCH.filter(s => words.every(w => has(s.title + " " + s.text, w))) : []
-  const rank = s => words.filter(w => has(s.title, w)).length
-  found.sort((a, b) => rank(b) - rank(a))
-  results.replaceChildren(...found.slice(0, 12).map(s => {
-    const at = s.text.lastIndexOf(" ", Math.max(0, s.text.toLowerCase().indexOf(words[0]) - 40)) + 1
-    return make("li", {}, make("a", {href: s.href}, make("b", {textContent: s.title}), make("span", {textContent: s.text.slice(at, at + 120)})))
-  }))
-  if (words.length && window.SEARCH && !found.length) results.append(make("li", {}, make("p", {textContent: "Nothing found"})))
-  $("#found").textContent = words.length ? `${found.length} sections found` : ""
+// What was looked for is marked on the page that a result leads to.
+const asked = new URLSearchParams(location.search).get("q")
+if (asked && window.Highlight) {
+  const wanted = RegExp(asked.split(" ").map(t => t.replace(/[^\p{L}\p{N}]/gu, "\\$&")).join("|"), "gi"), ranges = []
+  for (const texts = document.createTreeWalker($("main"), NodeFilter.SHOW_TEXT); texts.nextNode();) for (const m of texts.currentNode.data.matchAll(wanted)) {
+    const range = document.createRange()
+    range.setStart(texts.currentNode, m.index)
+    range.setEnd(texts.currentNode, m.index + m[0].length)
+    ranges.push(range)
+  }
+  CSS.highlights.set("asked", new Highlight(...ranges))
 }

@@ -26,6 +26,13 @@
     boxes.forEach(e => sizes.observe(e))
     addEventListener("load", () => document.fonts.ready.then(() => boxes.forEach(stop)))
   })
+  const reveal = () => {   // a link into a folded part opens it
+    const place = document.getElementById(decodeURIComponent(location.hash.slice(1)))
+    for (let fold = place?.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true
+    if (place?.closest("details")) place.scrollIntoView()
+  }
+  addEventListener("load", reveal)
+  addEventListener("hashchange", reveal)
   let opened = []
   addEventListener("beforeprint", () => {
     opened = [...all("main details:not(.code-fold, [open])")]
