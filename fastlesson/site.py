@@ -157,7 +157,7 @@ def _sections(page: dict, html: str) -> list[dict]:
     places = re.findall('<p class="entry" id="(.*?)">.*?<code>(.*?)</code>.*?</p>(.*?</pre>)', main, re.S)
     main = re.sub('(<details class="code-fold">.*?</summary>).*?</details>', r'\1', main, flags=re.S)
     parts = re.split(r'<h[23][^>]* id="([^"]+)"[^>]*>(.*?)</h[23]>', main, flags=re.S)
-    found = [('', '', parts[0]), *zip(parts[1::3], parts[2::3], parts[3::3]), *places]
+    found = [('', page['title'], parts[0]), *zip(parts[1::3], parts[2::3], parts[3::3]), *places]
     code = r'<pre.*?</pre>|<p class="(?:entry|head)".*?</p>'
     return [{'href': page['output-file'] + '#' * bool(place) + place, 'page': page['title'],
              'title': _plain(heading), 'text': _plain(re.sub(code, '', text, flags=re.S)),

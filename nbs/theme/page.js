@@ -59,7 +59,7 @@ follow()
 // Search. MiniSearch and the index are scripts, loaded when somebody begins to type: fetching is not allowed where the site is a folder.
 const field = $("#search"), results = $("#results")
 const SAME = [["vanishing", "exploding", "vanish", "explode"], ["xavier", "glorot"], ["kaiming", "he"], ["lr", "rate"], ["crossentropy", "cross"], ["backprop", "backpropagation"],
-  ["grad", "gradient"], ["sqrt", "√5"], ["std", "deviation"], ["relu", "rectifier"], ["matmul", "product"], ["nll", "likelihood"], ["jacobian", "vjp"]]
+  ["grad", "gradient"], ["sqrt", "√5"], ["std", "deviation"], ["relu", "rectifier"], ["matmul", "product"], ["nll", "likelihood"], ["jacobian", "vjp"], ["batchnorm", "layernorm", "normalisation"], ["finite", "central"], ["gradcheck", "checking"], ["dead", "zero"]]
 const stem = word => word.toLowerCase().replace(/iz(?=e|a|i)/g, "is").replace(/(?<=[a-z]{3})s$/, "")
 let engine = null, lessons = null
 const script = src => new Promise(done => document.head.append(make("script", {src, onload: done})))
@@ -72,7 +72,7 @@ field.onfocus = async () => {
   find()
 }
 function look(words) {
-  const options = {boost: {title: 8, page: 3, code: .4}, prefix: term => term.length > 1, fuzzy: term => term.length > 4 && .2, boostDocument: id => lessons.has(id) ? 1.5 : 1}
+  const options = {boost: {title: 8, page: 3, code: .4}, prefix: term => term.length > 1, fuzzy: term => term.length > 4 && .15, boostDocument: id => lessons.has(id) ? 1.5 : 1}
   const one = word => ({combineWith: "OR", queries: SAME.find(set => set.includes(stem(word))) ?? [word]})
   const asked = combineWith => engine.search({combineWith, queries: words.map(one)}, options)
   const every = asked("AND")
@@ -84,7 +84,7 @@ function find() {
   results.replaceChildren(...found.slice(0, 12).map(({id, title, page, text, match}, i) => {
     const terms = Object.keys(match), first = Math.max(0, text.search(RegExp(terms[0], "i"))), at = text.lastIndexOf(" ", Math.max(0, first - 40)) + 1
     const [file, place] = id.split("#"), href = `${file}?q=${encodeURIComponent(terms.join(" "))}${place ? "#" + place : ""}`
-    return make("a", {href, role: "option", id: `hit-${i}`, tabIndex: -1}, make("b", {}, ...marked(title || page, terms)), make("i", {textContent: title && page}), make("span", {}, ...marked(text.slice(at, at + 120), terms)))
+    return make("a", {href, role: "option", id: `hit-${i}`, tabIndex: -1}, make("b", {}, ...marked(title, terms)), make("i", {textContent: title == page ? "" : page}), make("span", {}, ...marked(text.slice(at, at + 120), terms)))
   }))
   if (engine && words.length && !found.length) results.append(make("p", {textContent: "Nothing found"}))
   field.ariaExpanded = String(found.length > 0)
