@@ -156,12 +156,11 @@ def load_data(
             source = 'digits'
     if source == 'mnist':
         n, n_valid, x, y = 50_000, 10_000, torch.cat(tensors[::2]), torch.cat(tensors[1::2])
-        how = ("MNIST. (To use the small digits that come with the package, "
-               "set FASTLESSON_DATASET=digits.)")
+        how = "MNIST. (For the package's own small digits, set FASTLESSON_DATASET=digits.)"
     else:
         n, n_valid, (x, y) = 1283, 257, _digits()
-        how = ("the small digits that come with the package, because MNIST could not be "
-               "fetched. (If you have its four files, set FASTLESSON_DATA to their folder.)")
+        how = ("the package's own small digits, because MNIST could not be fetched. "
+               "(If you have its four files, set FASTLESSON_DATA to their folder.)")
     if asked == 'auto': print('Data:', how)
     device = default_device() if device is None else device
     x, y = x.to(device).float().div_(255), y.to(device).long()

@@ -30,7 +30,7 @@ def check_pixels(figure):
     assert abs(s['mean'] - pixels.mean().item()) < 1e-6 and abs(s['std'] - pixels.std().item()) < 1e-6   # float32 pixels
     assert s['n'] == RAW.x_train.numel()
     ink = round(image[s['row'], s['column']].item() * 255)
-    assert said(figure).startswith(f'Row {s["row"]}, column {s["column"]} (number {28 * s["row"] + s["column"]} of the row of 784) holds {ink} of 255')
+    assert said(figure).startswith(f'Row {s["row"]}, column {s["column"]} (number {28 * s["row"] + s["column"]}): {ink} of 255')
     return s
 
 

@@ -4,7 +4,7 @@
 const upto = n => Array.from({length: n}, (_, i) => i)
 const VERSIONS = {   // a line of code may start a loop, over the index behind it; the last line does the work
   loops: {
-    title: 'loops: a number at a time',
+    title: 'loops, lists: a number at a time',
     code: [['for i in range(n):', 'i'], ['    for j in range(m):', 'j'], ['        for p in range(k):', 'p'], ['            c[i, j] += a[i, p] * b[p, j]']],
     count: (n, k, m) => n * m * k,
     box: (t, n, k, m) => ({I: [Math.floor(t / (m * k))], J: [Math.floor(t / k) % m], P: [t % k]})},

@@ -60,7 +60,7 @@ bring('pixel_view', (root, {images, counts, mean, std, other}) => {
 
   function sentence() {
     const v = pixels[image][SIDE * row + column], x = v / 255, [mean, std] = numbers(), z = shifted(x)
-    const text = `Row ${row}, column ${column} (number ${SIDE * row + column} of the row of 784) holds ${v} of 255, or ${fixed(x, 3)}. `
+    const text = `Row ${row}, column ${column} (number ${SIDE * row + column}): ${v} of 255, or ${fixed(x, 3)}. `
     if (!t) return text
     if (t < 1) return text + `On the way it is ${fixed(z, 3)}.`
     const right = shifted(x, choices[RIGHT])
@@ -69,21 +69,22 @@ bring('pixel_view', (root, {images, counts, mean, std, other}) => {
   }
   function histogram() {
     const used = [[0, 1], [mean, std], ...Object.values(other), ...alone], all = used.flatMap(u => [shifted(0, u, 1), shifted(1, u, 1)])
-    const x = [Math.floor(2 * Math.min(...all)) / 2, Math.ceil(2 * Math.max(...all)) / 2]
+    const x = [Math.floor(2 * Math.min(-1, ...all)) / 2, Math.ceil(2 * Math.max(...all)) / 2]
     const bars = Array.from({length: 256 / GROUP}, (_, g) => counts.slice(GROUP * g, GROUP * (g + 1)).reduce((a, b) => a + b))
     const filled = bars.filter(c => c), y = [Math.floor(Math.log10(Math.min(...filled))), Math.ceil(Math.log10(Math.max(...filled)))]
     const ticks = (from, to, text) => Object.fromEntries(Array.from({length: to - from + 1}, (_, i) => [from + i, text(from + i)]))
     const {mean: m, std: s} = now(), label = `How many pixels have which value: from ${fixed(shifted(0))} to ${fixed(shifted(1))}, mean ${fixed(m)}, standard deviation ${fixed(s)}`
-    const {svg, X, Y, line} = axes({width: chart.clientWidth || 640, height: 176, x, y: [y[0], y[1] + .9], xTicks: ticks(Math.ceil(x[0]), Math.floor(x[1]), number),
+    const {svg, X, Y, line} = axes({width: chart.clientWidth || 640, height: 184, x, y: [y[0], y[1] + 1.6], xTicks: ticks(Math.ceil(x[0]), Math.floor(x[1]), number),
       yTicks: ticks(...y, power), xLabel: 'pixel value', label})
     const edge = (g, f) => X(f((GROUP * g - .5) / 255))
     bars.forEach((c, g) => { if (c) svg.append(h('rect', {class: 'tally', x: edge(g, shifted), width: edge(g + 1, shifted) - edge(g, shifted),
       y: Y(Math.log10(c)), height: Y(y[0]) - Y(Math.log10(c))})) })
     line(bars.flatMap((c, g) => [g, g + 1].map(at => [(GROUP * at - .5) / 255, c ? Math.log10(c) : y[0]])), 'var(--grey)', 'thin')   // the raw ones
-    for (const [colour, m, s, at] of [['green', 0, 1, .35], ['blue', ...Object.values(now()), .7]]) {   // mean ± std: aim, and as it is
+    for (const [colour, m, s, at] of [['green', 0, 1, .4], ['blue', ...Object.values(now()), 1.15]]) {   // mean ± std: aim, and as it is
       const name = colour == 'green' ? 'theory' : ''
       line([[m - s, y[1] + at], [m + s, y[1] + at]], `var(--${colour})`, name)
       line([[m, y[0]], [m, y[1] + at]], `var(--${colour})`, name)
+      svg.append(write(X(m + s) + 6, Y(y[1] + at) + 4, name ? 'aim: 0 ± 1' : 'mean ± standard deviation', colour))
     }
     return svg
   }
