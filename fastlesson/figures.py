@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['BLUE', 'ORANGE', 'GREEN', 'GREY', 'seconds', 'SAFE', 'PARAMETERS', 'set_style', 'show_images', 'table', 'Figure',
-           'pixel_view', 'matmul_race', 'matmul_stepper', 'init_explorer', 'backward_pass', 'training_view',
-           'digit_reader']
+           'pixel_view', 'matmul_race', 'matmul_stepper', 'init_layer', 'init_explorer', 'backward_pass',
+           'training_view', 'digit_reader']
 
 # %% ../nbs/91_figures.ipynb #imports
 #| fold: Setup: the standard library and PyTorch
@@ -191,6 +191,19 @@ def matmul_stepper(
     for name, operand in (('a', a), ('b', b)): _finite(name, operand.flatten().tolist())
     return Figure('matmul_stepper', 'Matrix multiplication, step by step',
                   a=a.tolist(), b=b.tolist(), bytes=a.element_size())
+
+# %% ../nbs/91_figures.ipynb #layer
+def init_layer(
+    n_in: int = 784, # Inputs of the layer, 8 to 2048
+    n_out: int = 50, # Its outputs; only Glorot's rule asks for them
+    std: float = 1., # Standard deviation of its weights, 0.0006 to 4
+) -> Figure: # Histograms before and after ReLU, with theory
+    "One layer of random weights: how large are its outputs?"
+    if not (8 <= n_in <= 2048 and 1 <= n_out and 6e-4 <= std <= 4):
+        raise ValueError(f"n_in is {n_in}, n_out {n_out}, std {std}: they must be "
+                         "8 to 2048, at least 1, and 0.0006 to 4")
+    return Figure('init_layer', 'One layer: the size of its outputs',
+                  n_in=int(n_in), n_out=int(n_out), std=float(std))
 
 # %% ../nbs/91_figures.ipynb #init
 def init_explorer(

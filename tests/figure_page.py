@@ -6,7 +6,7 @@ import torch
 
 from fastlesson import figures
 from fastlesson.data import load_data
-from fastlesson.figures import backward_pass, digit_reader, init_explorer, matmul_race, matmul_stepper, pixel_view, training_view
+from fastlesson.figures import backward_pass, digit_reader, init_explorer, init_layer, matmul_race, matmul_stepper, pixel_view, training_view
 from fastlesson.measure import recorded
 
 A, B = torch.tensor([[1., 2., 3.], [4., 5., 6.]]), torch.tensor([[7., 10.], [8., 11.], [9., 12.]])
@@ -57,6 +57,7 @@ ALL = [   # one of each kind, as its lesson shows it; a line each
     backward_pass,
     training_view,
     digit_reader,
+    init_layer,
 ]
 
 
