@@ -6,7 +6,7 @@ import torch
 
 from fastlesson import figures
 from fastlesson.data import load_data
-from fastlesson.figures import backward_pass, digit_reader, init_explorer, init_layer, matmul_race, matmul_stepper, pixel_view, training_view
+from fastlesson.figures import backward_pass, digit_reader, graph_view, init_explorer, init_layer, matmul_race, matmul_stepper, pixel_view, training_view
 from fastlesson.measure import recorded
 
 A, B = torch.tensor([[1., 2., 3.], [4., 5., 6.]]), torch.tensor([[7., 10.], [8., 11.], [9., 12.]])
@@ -55,6 +55,7 @@ ALL = [   # one of each kind, as its lesson shows it; a line each
     lambda: matmul_stepper(A, B),
     init_explorer,
     backward_pass,
+    graph_view,
     training_view,
     digit_reader,
     init_layer,
@@ -65,7 +66,6 @@ def check_planted(show, monkeypatch, figure, check, good, bad):
     "The check would notice a mistake in the figure's script: `good` made `bad`."
     read = figures._file
     root = show(figure())
-    if root.page.viewport_size['width'] < 1000: pytest.skip('the numbers do not depend on the width')
     check(root)
     assert read(f'{figure().kind}.js').count(good) == 1
     monkeypatch.setattr(figures, '_file', lambda name: read(name).replace(good, bad))

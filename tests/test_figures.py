@@ -11,6 +11,7 @@ import pytest
 from fastlesson.figures import GREY, backward_pass
 from figure_page import ALL, html, opened, said, state
 
+WIDTHS = pytest.mark.parametrize('show', [1280, 390], indirect=True)
 OPERATE = """f => {
   const heights = new Set([f.getBoundingClientRect().height]), see = () => heights.add(f.getBoundingClientRect().height)
   const fire = (e, value, kind) => { e.value = value; e.dispatchEvent(new Event(kind, {bubbles: true})); see() }
@@ -41,12 +42,14 @@ def test_narrow(show, figure):
     assert root.page.evaluate('document.documentElement.scrollWidth') <= 360
 
 
+@WIDTHS
 @pytest.mark.parametrize('figure', ALL)
 def test_nothing_jumps(show, figure):
     "Whatever is chosen, slid or pressed: the figure keeps its height, so that nothing moves under the pointer."
     assert len(set(show(figure()).evaluate(OPERATE))) == 1
 
 
+@WIDTHS
 @pytest.mark.parametrize('figure', ALL)
 def test_labels(show, figure):
     figure = show(figure())
