@@ -6,7 +6,7 @@ import torch
 
 from fastlesson.figures import backward_pass
 from fastlesson.forward import Params, forward, mse
-from figure_page import check_planted, click, press, said, shown, state, t64
+from figure_page import check_planted, click, html, press, said, shown, state, t64
 
 
 NAMES = ['w1[0, 0]', 'w1[0, 1]', 'w1[1, 0]', 'w1[1, 1]', 'b1[0]', 'b1[1]', 'w2[0]', 'w2[1]', 'b2']
@@ -70,6 +70,8 @@ def test_backprop_change(show):
         s = check_backprop(figure)
         assert s['values']['w1[1, 0]'] == float(text)
     before = s['all']['loss']
+    press(figure, 'Move downhill')   # in the middle of the backward pass there is no gradient to follow yet
+    assert said(figure).startswith('First the backward pass') and state(figure)['all']['loss'] == before and state(figure)['step'] == 12
     press(figure, 'Move downhill')
     assert check_backprop(figure)['all']['loss'] < before and 'the loss went from' in said(figure) and state(figure)['step'] == 12
     figure.get_by_label('w2[1]', exact=True).fill('1')
@@ -84,13 +86,45 @@ def test_backprop_change(show):
 def test_backprop_first_values(show):
     figure = show(backward_pass())
     first = state(figure)['values']
-    press(figure, 'Move downhill')
+    for _ in range(2): press(figure, 'Move downhill')
+    assert state(figure)['values'] != first
     for name in NAMES:   # written short, kept in full
         text, value = figure.get_by_label(name, exact=True).input_value(), state(figure)['values'][name]
         assert len(text.lstrip('-').lstrip('0.')) <= 5 and math.isclose(float(text), value, rel_tol=1e-3)
     figure.get_by_label('x[1]', exact=True).fill('7')
     press(figure, 'First values')
     assert state(figure)['values'] == first and figure.get_by_label('x[1]', exact=True).input_value() == '2'
+
+
+def lit(figure): return figure.locator('[data-name].lit').evaluate_all('all => all.map(e => e.dataset.name)')
+
+def test_text_and_figure(show):
+    "A mark in the text lights its part of the figure, by pointer, focus and tap, and the part lights the mark."
+    figure = show(backward_pass())
+    page, marks = figure.page, ''.join(f'<span data-figure="{kind}" data-ref="{ref}">{ref}</span> ' for kind, ref in (
+        ('backward_pass', 'w2[1]'), ('backward_pass', 'l2'), ('backward_pass', 'upstream'), ('training_view', 'w2[1]')))
+    page.set_content(html(backward_pass(), backward_pass()).replace('</body>', f'<p>{marks}</p></body>'))
+    first, second, mark = page.locator('.fastlesson').nth(0), page.locator('.fastlesson').nth(1), page.locator('p > [data-ref]')
+    assert mark.evaluate_all('all => all.map(e => e.tabIndex)') == [0, 0, 0, -1]   # the last is of a figure that isn't here
+    mark.nth(0).hover()
+    assert set(lit(first)) == set(lit(second)) == {'w2[1]'} and len(lit(first)) == 3   # its edge, its row, its product
+    mark.nth(3).hover()
+    assert lit(first) == []
+    mark.nth(1).focus()
+    assert {'l2[0]', 'l2[1]'} == set(lit(first))
+    page.keyboard.press('Tab')
+    assert set(lit(first)) == {'upstream'} and 'lit' in mark.nth(2).get_attribute('class')
+    mark.nth(2).blur()
+    for _ in range(2):   # taps
+        mark.nth(0).dispatch_event('pointerover'), mark.nth(0).dispatch_event('pointerout'), mark.nth(0).dispatch_event('click')
+        assert set(lit(first)) == {'w2[1]'}
+    first.get_by_label('w2[0]', exact=True).focus()
+    assert set(lit(first)) == {'w2[0]'} and 'lit' not in mark.nth(0).get_attribute('class')
+    first.get_by_label('w2[1]', exact=True).focus()
+    assert 'lit' in mark.nth(0).get_attribute('class')
+    first.evaluate('f => f.remove()')   # what is gone doesn't listen
+    mark.nth(1).focus()
+    assert {'l2[0]', 'l2[1]'} == set(lit(page.locator('.fastlesson')))
 
 
 OFF = 'w1[0, 1]', 'w1[1, 1]', 'b1[1]', 'w2[1]'   # what leads into unit 1, and what comes out of it

@@ -107,8 +107,11 @@ bring('backward_pass', (root, {values}) => {   // values: x[0], x[1], the nine p
   function productTable(now) {
     const orange = x => ['orange', number(x, 3)]
     const both = now.filter(p => p.sum != p.down).map(p => [p.of, '', 'in all', orange(p.sum)])
-    return table(['gradient', 'upstream', '× local', '= passed on'], [...now.map(p => [p.of, orange(p.upstream),
+    const all = table(['gradient', 'upstream', '× local', '= passed on'], [...now.map(p => [p.of, orange(p.upstream),
       [p.localName.length > 12 ? 'blue long' : 'blue', (p.localName && p.localName + ' = ') + number(p.local, 3)], orange(p.down)]), ...both])
+    const columns = {1: 'upstream', 2: 'local', 3: 'passed on'}   // the text asks for a column by its name
+    for (const cell of all.querySelectorAll('th, td')) cell.dataset.name = columns[cell.cellIndex] ?? cell.textContent
+    return all
   }
   function sentence(t, v, now) {
     const n = name => number(v[name]), factor = name => v[name] < 0 ? `(${n(name)})` : n(name)   // one behind a sign
@@ -147,12 +150,16 @@ bring('backward_pass', (root, {values}) => {   // values: x[0], x[1], the nine p
     verdict.textContent = judge(state, now.sums)
   }
   function downhill() {
+    if (steps.step < count()) {   // no step without a gradient
+      steps.go(count())
+      return live.set(`First the backward pass: now all ${PARAMETERS.length} gradients are known. Press again to move against them.`)
+    }
     const {gradients, all} = compute()
     for (const name of PARAMETERS) {
       values[name] -= RATE * gradients[name]
       fields[name].value = round(values[name])
     }
-    steps.go(count())
+    draw()
     live.set(`Every parameter moved by −${RATE} times its gradient: the loss went from ${number(all.loss)} to ${number(loss())}.`)
   }
   function firstValues() {
@@ -176,6 +183,7 @@ bring('backward_pass', (root, {values}) => {   // values: x[0], x[1], the nine p
     live.set('A mistake is hidden in the backward pass. Compare the columns, step back, change numbers; then choose it from the list.')
   }
   link(root)
+  answer(root)
 
   return {
     draw, go: steps.go,

@@ -113,12 +113,28 @@ function watch(place, draw) {
 }
 
 // Whatever carries a name (data-name) answers to the pointer and to the focus: all that carries the same name is lit with it.
+// Text and figure answer each other, too. In the text stands <span data-figure="backward_pass" data-ref="w2[1]">…</span>, and a
+// ref without an index, w2, stands for all of that name.
+const marks = root => document.querySelectorAll(`[data-figure="${root.dataset.kind}"][data-ref]`)
+function light(root, name) {
+  const same = (a, b) => a == b || a.startsWith(b + '[') || b.startsWith(a + '[')
+  for (const e of [...root.querySelectorAll('[data-name]'), ...marks(root)]) e.classList.toggle('lit', name != null && same(e.dataset.name ?? e.dataset.ref, name))
+}
 function link(root) {
-  const light = e => {
-    const name = e.type == 'pointerout' || e.type == 'focusout' ? null : e.target.closest?.('[data-name]')?.dataset.name
-    for (const part of root.querySelectorAll('[data-name]')) part.classList.toggle('lit', part.dataset.name == name)
+  const lit = e => light(root, /out$/.test(e.type) ? null : e.target.closest?.('[data-name]')?.dataset.name)
+  for (const type of ['pointerover', 'pointerout', 'focusin', 'focusout']) root.addEventListener(type, lit)
+}
+// Call show(ref) while the pointer or the focus is on such a mark in the text, or after a tap on it, and show(null) when it is left.
+function answer(root, show = name => light(root, name)) {
+  const gone = new AbortController()   // with its figure: another one may have come in its place
+  const heard = e => {
+    if (!root.isConnected) return gone.abort()
+    const mark = e.target.closest?.('[data-figure][data-ref]')
+    if (mark?.dataset.figure == root.dataset.kind) show(/out$/.test(e.type) ? null : mark.dataset.ref)
   }
-  for (const type of ['pointerover', 'pointerout', 'focusin', 'focusout']) root.addEventListener(type, light)
+  for (const type of ['pointerover', 'pointerout', 'focusin', 'focusout', 'click']) document.addEventListener(type, heard, {signal: gone.signal})
+  const found = () => { for (const mark of marks(root)) mark.tabIndex = 0 }
+  if (document.readyState == 'loading') addEventListener('DOMContentLoaded', found); else found()
 }
 // Call f once before the next picture, however often it is asked for until then.
 function soon(f) {
