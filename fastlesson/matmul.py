@@ -107,6 +107,7 @@ def matmul_torch(
     return a @ b
 
 # %% ../nbs/01_matmul.ipynb #error-bound
+#| fold: How the bound is computed
 def error_bound(
     a: Tensor, # Left operand, shape `(n, k)`, floating point
     b: Tensor, # Right operand, shape `(k, m)`, of the same dtype
