@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['BLUE', 'ORANGE', 'GREEN', 'GREY', 'seconds', 'SAFE', 'PARAMETERS', 'set_style', 'show_images', 'table', 'Figure',
-           'pixel_view', 'matmul_race', 'matmul_stepper', 'init_layer', 'init_explorer', 'backward_pass',
-           'training_view', 'digit_reader']
+           'pixel_view', 'matmul_race', 'matmul_stepper', 'init_layer', 'init_explorer', 'backward_pass', 'graph_view',
+           'step_slider', 'training_view', 'cache_view', 'digit_reader']
 
 # %% ../nbs/91_figures.ipynb #imports
 #| fold: Setup: the standard library and PyTorch
+import ast
 import base64
 import json
 import math
@@ -219,7 +220,7 @@ def init_explorer(
                          "2 to 60, a multiple of 8 up to 128, and 0.2 to 4")
     _one_of('activation', activation,
             ['relu', 'leaky_relu', 'gelu', 'silu', 'tanh', 'linear'])
-    return Figure('init_explorer', 'Initialisation: the size of the signal, layer by layer',
+    return Figure('init_explorer', 'The size of the signal, layer by layer',
                   depth=int(depth), width=int(width), activation=activation,
                   gain=float(gain))
 
@@ -245,6 +246,85 @@ def backward_pass(
     values = dict(zip(['x[0]', 'x[1]', *PARAMETERS, 'target'], numbers))
     return Figure('backward_pass', 'The backward pass, node by node', values=values)
 
+# %% ../nbs/91_figures.ipynb #graph-read
+#| fold: How `graph_view` reads its expression
+def _levels(part: ast.AST, made: list[ast.AST], known: dict[str, int]) -> int:
+    "How many values in a row end in this one, 0 for a number. Adds to `made` and `known`."
+    inputs = []
+    match part:
+        case ast.Constant(value=v) if type(v) in (int, float) and math.isfinite(v):
+            return 0
+        case ast.Name(id=name) if re.fullmatch(r'(?!(exp|log|relu)$)[A-Za-z_]\w{0,5}', name, re.A):
+            return known.setdefault(name, 1)
+        case ast.Call(func=ast.Name(id='exp' | 'log' | 'relu'), args=[a], keywords=[]):
+            inputs = [a]
+        case ast.UnaryOp(op=ast.USub(), operand=a):
+            inputs = [a]
+        case ast.BinOp(left=a, op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div(), right=b):
+            inputs = [a, b]
+        case ast.BinOp(left=a, op=ast.Pow(), right=b) if not _levels(b, [], {}):
+            inputs = [a]
+    if not inputs:
+        raise ValueError(f"expression has {ast.unparse(part)!r} in it: we need names of up to 6 letters, "
+                         "numbers, + - * /, ** with a number, exp(), log() and relu()")
+    level = max([_levels(a, made, known) for a in inputs])
+    if level: made.append(part)
+    return level and level + 1
+
+def _expression(text: str) -> tuple[str, set[str]]:
+    "An expression as Python writes it, and its variables. Refuses what the script can't draw."
+    made, known = [], {}
+    try: *first, last = parts = ast.parse(text.strip()).body
+    except (SyntaxError, ValueError) as e:
+        raise ValueError(f"expression is {text!r}, which Python can't read: {e}") from None
+    for part in parts:
+        match part:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if part is not last and name not in known: pass
+            case ast.Expr(value=value) if part is last: name = None
+            case _: value = ast.Constant(0)
+        before, level = len(made), _levels(value, made, known)
+        if len(made) == before or name in known:
+            raise ValueError(f"expression has the part {ast.unparse(part)!r}: it must be an operation on a "
+                             "variable, with a new name for each part but the last")
+        if name: known[name] = level
+    named = {part.targets[0].id for part in first}
+    used = {n.id for n in ast.walk(ast.Module(parts, [])) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    variables = known.keys() - named
+    if named - used: raise ValueError(f"expression doesn't use {', '.join(named - used)}, which it names")
+    sizes = {'values': (len(variables) + len(made), 14), 'values in a row': (level, 7), 'variables': (len(variables), 4)}
+    for what, (n, room) in sizes.items():
+        if n > room: raise ValueError(f"expression has {n} {what}: there is room for {room}")
+    return '; '.join(map(ast.unparse, parts)), variables
+
+# %% ../nbs/91_figures.ipynb #graph
+def graph_view(
+    expression: str = 'y = x + relu(w * x); y + relu(w * y)', # `q = x * x;` names a value
+    **values: float, # What its variables are at first
+) -> Figure: # The graph of the expression, forwards and backwards
+    "An expression as a graph: values forwards, gradients backwards, a step at a time."
+    text, variables = _expression(expression)
+    if extra := values.keys() - variables:
+        raise ValueError(f"{min(extra)} is not a variable of {expression!r}: "
+                         f"it has {', '.join(sorted(variables))}")
+    values = {name: _finite(name, [v])[0] for name, v in values.items()}
+    return Figure('graph_view', 'An expression as a graph', expression=text, values=values)
+
+# %% ../nbs/91_figures.ipynb #step-slider
+def step_slider(
+    function: str = 'exp', # `exp`, `sin`, `cube`, `large` (10⁶ + sin x), `relu` or `abs`
+    x: float = 1., # The point, from -2 to 2
+    precision: str = 'float64', # Or `float32`
+    step: float = 1e-15, # The step that it opens with, from 1e-16 to 1
+) -> Figure: # The V of the errors, and the function under a microscope
+    "Differences by step: truncation on one side, rounding on the other."
+    _one_of('function', function, ['exp', 'sin', 'cube', 'large', 'relu', 'abs'])
+    _one_of('precision', precision, ['float64', 'float32'])
+    if not (-2 <= x <= 2 and 1e-16 <= step <= 1):
+        raise ValueError(f"x is {x} and step is {step}: they must be -2 to 2, and 1e-16 to 1")
+    exponent = round(math.log10(step), 1) + 0.   # 0., not -0.
+    return Figure('step_slider', 'How small a step?', function=function, x=float(x),
+                  precision=precision, exponent=exponent)
+
 # %% ../nbs/91_figures.ipynb #train
 def training_view(
     problem: str = 'moons', # `moons`, `circles` or `spiral`
@@ -258,6 +338,23 @@ def training_view(
     _one_of('rate', rate, [.01, .03, .1, .3, 1, 3])
     title = 'Training: a network learns to tell two classes apart'
     return Figure('training_view', title, problem=problem, start=start, rate=float(rate))
+
+# %% ../nbs/91_figures.ipynb #cache
+def cache_view(
+    n: int = 16, # Rows and columns of the matrices: 8, 12 or 16
+    lines: int = 16, # Lines that the cache holds, from 3 to 64
+    length: int = 4, # Numbers in a line: 1, 2, 4 or 8, a divisor of `n`
+    order: str = 'ijk', # The loops, outermost first; `k` is the inner index
+    block: int = 0, # Side of a block: 2, 4 or 8, a divisor of `n`; 0 for none
+) -> Figure: # Each access a hit or a miss, and what all orders move
+    "A matrix product and a cache: what is fetched, what is found, what goes back."
+    _one_of('n', n, [8, 12, 16])
+    _one_of('lines', lines, range(3, 65))
+    _one_of('length', length, [v for v in (1, 2, 4, 8) if n % v == 0])
+    _one_of('order', order, ['ijk', 'ikj', 'jik', 'jki', 'kij', 'kji'])
+    _one_of('block', block, [0] + [v for v in (2, 4, 8) if v < n and n % v == 0])
+    return Figure('cache_view', 'A matrix product and its cache', n=int(n),
+                  lines=int(lines), length=int(length), order=order, block=int(block))
 
 # %% ../nbs/91_figures.ipynb #reader
 def digit_reader(

@@ -6,7 +6,7 @@ import torch
 
 from fastlesson import figures
 from fastlesson.data import load_data
-from fastlesson.figures import backward_pass, digit_reader, graph_view, init_explorer, init_layer, matmul_race, matmul_stepper, pixel_view, training_view
+from fastlesson.figures import backward_pass, cache_view, digit_reader, graph_view, init_explorer, init_layer, matmul_race, matmul_stepper, pixel_view, step_slider, training_view
 from fastlesson.measure import recorded
 
 A, B = torch.tensor([[1., 2., 3.], [4., 5., 6.]]), torch.tensor([[7., 10.], [8., 11.], [9., 12.]])
@@ -50,6 +50,7 @@ def of_matmul_race(): return matmul_race(recorded('ladder')[0], '5×784 @ 784×1
 
 
 ALL = [   # one of each kind, as its lesson shows it; a line each
+    step_slider,
     of_pixel_view,
     of_matmul_race,
     lambda: matmul_stepper(A, B),
@@ -57,6 +58,7 @@ ALL = [   # one of each kind, as its lesson shows it; a line each
     backward_pass,
     graph_view,
     training_view,
+    cache_view,
     digit_reader,
     init_layer,
 ]
