@@ -229,7 +229,7 @@ def fit_parallel(
         state |= box[0]
         order.set_state(state['order'].cpu())
     for p in model.params: dist.broadcast(p, first, group)
-    losses = [torch.as_tensor(v) for v in state['loss']]
+    losses = list(torch.tensor(state['loss'], dtype=torch.float64))
     for epoch in range(state['epoch'], epochs):
         for i in _batches(len(x), batch_size, order, x.device):
             mine = shard(i, group=group)
