@@ -75,14 +75,15 @@ function loop(root, tick, wait, changed) {
   return {stop, get running() { return timer != null }, start() { if (timer == null) { timer = setTimeout(turn); changed(true) } }}
 }
 // Back, Step, Play, Reset and a slider. `count()` is the number of steps, `show()` draws the state after `steps.step` of them.
-function player(root, count, show, live, first = 0) {
+// Playing takes `by` steps at a time, every `wait` milliseconds.
+function player(root, count, show, live, first = 0, {by = 1, wait = null} = {}) {
   const at = slider('Step', {min: 0, max: count(), value: first}, t => { run.stop(); go(t) }, t => `${t} of ${count()}`)
   const play = button('Play', () => {
     if (run.running) return run.stop()
     if (steps.step == count()) go(0)
     run.start()
   }, {class: 'main'})
-  const run = loop(root, () => { go(steps.step + 1); return steps.step < count() }, () => Math.max(250, Math.min(900, 6000 / count())),
+  const run = loop(root, () => { go(steps.step + by); return steps.step < count() }, () => wait ?? Math.max(250, Math.min(900, 6000 / count())),
     on => { play.textContent = on ? 'Pause' : 'Play'; live.quiet(on) })
   const go = t => { steps.step = Math.max(0, Math.min(count(), t)); at.set(steps.step, count()); show() }
   const move = by => () => { run.stop(); go(steps.step + by) }
