@@ -7,7 +7,12 @@ from torch.testing import assert_close
 
 from fastlesson.depth import ACTIVATIONS, gain, layer_stats
 from fastlesson.figures import init_explorer
-from figure_page import CLOSE, check_planted, click, press, said, state, t64
+from figure_page import CLOSE, check_planted, click, press, said, shown, state, t64
+from test_figures import OPERATE
+
+
+def unfold(figure): figure.locator('summary').click()
+def slide(figure, name, value): figure.get_by_role('slider', name=name).evaluate('(e, v) => { e.value = v; e.dispatchEvent(new Event("input", {bubbles: true})) }', value)
 
 
 def check_init(figure):
@@ -64,7 +69,8 @@ def test_init_controls(show):
     assert math.isclose(s['gain'], 1.02) and said(figure) != before
     click(figure, 'He')
     assert figure.get_by_role('button', name='He').get_attribute('aria-pressed') == 'true'
-    assert gains.get_attribute('aria-valuetext') == '1.41'
+    assert gains.get_attribute('aria-valuetext') == '1.41 (He)'
+    unfold(figure)
     figure.get_by_role('slider', name='Layer of the middle histogram').press('ArrowLeft')
     assert state(figure)['chosen'] == [1, 24, 50]
     values = state(figure)['outputs'][23]
@@ -80,6 +86,7 @@ def test_init_controls(show):
 
 def test_init_axes_hold_still(show):
     figure = show(init_explorer())
+    unfold(figure)
     def ticks(): return set(figure.locator('.plot text[text-anchor=end]').all_text_contents())
     def ends(): return [d.split(',')[-1] for d in figure.locator('.plot path').evaluate_all('all => all.map(e => e.getAttribute("d"))')]
     first, before = ticks(), ends()
@@ -104,6 +111,7 @@ def test_init_axes_hold_still(show):
 def test_init_map(show, activation):
     "The map of gains and depths: green at the gain that keeps the signal, and a click there chooses it."
     figure = show(init_explorer(activation=activation))
+    unfold(figure)
     canvas = figure.locator('.map canvas')
     opaque = canvas.evaluate('c => [...c.getContext("2d").getImageData(c.width - 1, 0, 1, c.height).data].filter((_, i) => i % 4 == 3)')
     rows, (least, most) = len(opaque), (.2, 2.5)
@@ -121,6 +129,52 @@ def test_init_drawn_to_measure(show):
     for place in [figure.locator('.histograms > div').nth(i) for i in range(3)] + [figure.locator('.plot')]:
         place.evaluate("e => e.style.width = '120px'")
         place.locator('svg[width="120"]').wait_for()
+
+
+def test_init_folded(show):
+    "What stands in the fold changes no height either, and the figure fits a phone with it closed."
+    figure = show(init_explorer())
+    figure.page.set_viewport_size({'width': 390, 'height': 844})
+    assert figure.bounding_box()['height'] <= 760
+    unfold(figure)
+    assert len(set(figure.evaluate(OPERATE))) == 1
+
+
+def test_init_coarse(show):
+    "While the slider moves a quarter of the inputs is computed, and all of them once it rests."
+    figure = show(init_explorer(depth=5, width=16))
+    slide(figure, 'Gain', 1.2)
+    texts = figure.evaluate("""async f => { const say = () => f.querySelector('.say').textContent, frame = () => new Promise(requestAnimationFrame)
+        await frame(); await frame(); const coarse = say(); await new Promise(done => setTimeout(done, 600)); return [coarse, say()] }""")
+    s, _ = check_init(figure)
+    def size(values): return shown(values.pow(2).mean().sqrt().item(), 2)
+    outputs = t64(s['outputs'][-1]).reshape(s['batch'], -1)
+    for text, rows in zip(texts, (s['batch'] // 4, s['batch'])): assert text.startswith(f'Signal after layer 5: {size(outputs[:rows])} (theory')
+
+
+def test_init_as_the_lesson_says(show):
+    figure = show(init_explorer())
+    def sizes(s): return s['signal'][-1]['rms'], s['gradient'][0]['rms']
+    s = state(figure)
+    assert max(sizes(s)) < 1e-6 and math.isclose(s['forwards'][-1], 2**-25, rel_tol=.2)   # it opens with ReLU and LeCun's gain
+    unfold(figure)   # a layer's second moment has the relative variance 5/n, its root half the standard deviation
+    stray = math.sqrt(5 / 64) / 2
+    assert f'by about {100 * stray:.0f}\u00a0% a layer with 64 units' in figure.inner_text() and f'a factor of about {math.exp(stray * 50**.5):.1f}' in figure.inner_text()
+    click(figure, 'He')
+    for _ in range(3):
+        assert all(abs(math.log(v)) < 5 * stray * 50**.5 for v in sizes(state(figure)))   # five standard deviations
+        click(figure, 'Draw again')
+    click(figure, 'PyTorch √5')
+    assert figure.get_by_role('slider', name='Gain').get_attribute('aria-valuetext') == '0.58 (PyTorch √5)'
+    assert 1e-23 < sizes(state(figure))[0] < 1e-17
+    figure.get_by_role('combobox', name='Activation').select_option('tanh')
+    figure.get_by_role('slider', name='Gain').press('End')
+    s = state(figure)
+    assert sum(abs(v) > .8 for v in s['outputs'][-1]) > .5 * len(s['outputs'][-1]) and sizes(s)[1] > 1e3
+    figure.get_by_role('combobox', name='Activation').select_option('gelu')
+    for value, works in (1.7, lambda v: v > 1e3), (1.4, lambda v: v < 1e-3):
+        slide(figure, 'Gain', value)
+        assert works(sizes(state(figure))[0])
 
 
 FAULTS = [   # in the script, and the check that must notice each

@@ -32,7 +32,6 @@ def check_layer(figure):
     return s
 
 def slide(figure, name, value): figure.get_by_role('slider', name=name).evaluate('(e, v) => { e.value = v; e.dispatchEvent(new Event("input", {bubbles: true})) }', value)
-def flush(figure): figure.evaluate('f => f.fastlesson.flush()')
 
 
 def test_layer_opens(show):
@@ -49,24 +48,44 @@ def test_layer_rules(show, n):
         s = check_layer(figure)
         assert math.isclose(s['std'], rule, rel_tol=1e-12)
         assert figure.locator('[aria-pressed=true]').inner_text() == f'{name} {shown(rule, 2)}'
+        mark = figure.locator('.rules span', has_text=name).evaluate('e => parseFloat(e.style.getPropertyValue("--at"))')
+        thumb = figure.get_by_role('slider', name='Standard deviation').evaluate('e => (e.value - e.min) / (e.max - e.min)')
+        assert abs(mark - (math.log10(rule) + 3.3) / 4) < 1e-9 and abs(mark - thumb) < .002   # the mark stands where the slider is
     assert math.isclose(s['theory']['after']['square'], 1, rel_tol=1e-12)
 
 
 def test_layer_slides(show):
     figure = show(init_layer(n_in=100, std=.1))
     slide(figure, 'Standard deviation of the weights', -3)
-    flush(figure)
     assert math.isclose(check_layer(figure)['std'], 1e-3)
     sizes = figure.get_by_role('slider', name='Inputs n')
     sizes.press('ArrowRight')
-    flush(figure)
     assert check_layer(figure)['n'] == 128 and sizes.get_attribute('aria-valuetext') == '128'
     assert said(figure).startswith('Inputs have a mean square of 1.')
 
 
+def test_layer_marks_hold(show):
+    "Near a mark the slider stays on it, and no two names on the slider lie on each other."
+    figure = show(init_layer(n_in=100))
+    slide(figure, 'Standard deviation of the weights', round(math.log10(he_std(100)) / .005) * .005)
+    assert math.isclose(known(figure)['std'], he_std(100), rel_tol=1e-12) and figure.locator('[aria-pressed=true]').inner_text().startswith('He')
+    for width in (1280, 390):
+        figure.page.set_viewport_size({'width': width, 'height': 844})
+        for i in range(18):
+            slide(figure, 'Inputs n', i)
+            known(figure)
+            boxes = figure.locator('.rules span').evaluate_all('''all => all.map(e => { const r = document.createRange(); r.selectNodeContents(e)
+                const b = r.getBoundingClientRect(); return [b.left, b.right, b.top, b.bottom] })''')
+            for k, (l, r, t, b) in enumerate(boxes):
+                assert all(r <= l2 or r2 <= l or b <= t2 + 1 or b2 <= t + 1 for l2, r2, t2, b2 in boxes[k + 1:])
+    assert figure.bounding_box()['height'] <= 760
+
+
 def test_layer_as_the_lesson_says(show):
     figure = show(init_layer())
-    assert known(figure)['theory']['before']['square'] == 784   # √784 = 28 is the standard deviation of an output
+    s = known(figure)
+    assert s['theory']['before']['square'] == 784   # √784 = 28 is the standard deviation of an output
+    assert .85 < sum(abs(z) >= 4 for z in s['z']) / len(s['z']) < .92   # nearly nine in ten
     figure.get_by_role('button', name='LeCun').click()
     s = known(figure)
     assert math.isclose(s['theory']['before']['square'], 1) and math.isclose(s['theory']['after']['square'], .5)
@@ -74,7 +93,6 @@ def test_layer_as_the_lesson_says(show):
     figure.get_by_role('button', name='He').click()
     assert 'what the next layer gets is about as large' in said(figure)
     slide(figure, 'Inputs n', 0)   # fewer inputs, the same weights: a rule for 784 inputs is none for 8
-    flush(figure)
     assert math.isclose(known(figure)['theory']['after']['square'], 8 / 784)
 
 

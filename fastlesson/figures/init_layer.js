@@ -8,8 +8,8 @@ const mean = values => values.reduce((sum, v) => sum + v, 0) / values.length
 const square = v => v * v
 
 bring('init_layer', (root, {n_in, n_out, std}) => {
-  const {normal} = random(0), draw = count => Float64Array.from({length: count}, normal)
-  const state = {n: n_in, m: n_out, std, rows: ROWS, units: UNITS, inputs: draw(ROWS * MOST), normals: draw(MOST * UNITS)}
+  const {normal} = random(0), fill = count => Float64Array.from({length: count}, normal)
+  const state = {n: n_in, m: n_out, std, rows: ROWS, units: UNITS, inputs: fill(ROWS * MOST), normals: fill(MOST * UNITS)}
   // Outputs of every unit for every row: the inputs are normalised, and each weight is a normal number times the std.
   function compute() {
     const {n, inputs, normals} = state, z = new Float64Array(ROWS * UNITS)
@@ -39,7 +39,7 @@ bring('init_layer', (root, {n_in, n_out, std}) => {
     if (name == 'after') svg.append(write(X(0) - 6, Y(1) + 8, `${Math.round(100 * values.filter(v => v == 0).length / values.length)} % are 0`, '', 'end'))
     place.replaceChildren(svg)
   }
-  function draw_() {
+  function draw() {
     compute()
     const {n, m, z, before, after, theory} = state, spread = Math.sqrt(theory.before.square)
     histogram(places.before, z, 'before')
@@ -47,21 +47,31 @@ bring('init_layer', (root, {n_in, n_out, std}) => {
     figures.replaceChildren(table(['', 'mean', 'theory', 'square', 'theory'], [['outputs', before, theory.before], ['after ReLU', after, theory.after]]
       .map(([name, found, wanted]) => [name, ['blue', number(found.mean, 2)], ['green', number(wanted.mean, 2)], ['blue', number(found.square, 3)], ['green', number(wanted.square, 3)]])))
     for (const [name, e] of Object.entries(presets)) {
-      const value = RULES[name](n, m)
+      const value = rule(name)
       e.textContent = `${name} ${number(value, 2)}`
-      e.setAttribute('aria-pressed', Math.abs(value - state.std) < 1e-9)
+      e.setAttribute('aria-pressed', Math.abs(value / state.std - 1) < 1e-9)
     }
+    // On the slider, the first and the last mark write outwards and the one between them below, so that they never meet
+    const order = Object.keys(RULES).sort((a, b) => rule(a) - rule(b))
+    order.forEach((name, i) => {
+      marks[name].style.setProperty('--at', (Math.log10(rule(name)) - LOW) / (HIGH - LOW))
+      marks[name].className = ['first', 'between', 'last'][i]
+    })
     const next = after.square, times = factor => factor >= 1.95 || factor <= .55 ? `${number(factor > 1 ? factor : 1 / factor, 2)} times ${factor > 1 ? 'as large' : 'smaller'}` : 'about as large'
     live.set(`Inputs have a mean square of 1. Outputs have ${number(before.square, 2)}, and ${number(next, 2)} after ReLU: what the next layer gets is ${times(next)}.`)
   }
-  const later = soon(draw_)
+  const later = soon(draw), rule = name => RULES[name](state.n, state.m)
   const sizes = [...new Set([...SIZES, n_in])].sort((a, b) => a - b)
   const size = slider('Inputs n', {min: 0, max: sizes.length - 1, value: sizes.indexOf(n_in)}, i => { state.n = sizes[i]; later.ask() }, i => String(sizes[i]))
-  const spread = slider('Standard deviation of the weights', {min: LOW, max: HIGH, step: .005, value: Math.log10(std)}, v => { state.std = 10 ** v; later.ask() },
+  const spread = slider('Standard deviation of the weights', {min: LOW, max: HIGH, step: .005, value: Math.log10(std)}, v => { state.std = near(10 ** v); later.ask() },
     v => number(10 ** v, 2), {'-3': '0.001', '-2': '0.01', '-1': '0.1', 0: '1'})
-  const set = value => { state.std = value; spread.set(Math.log10(value)); draw_() }
-  const presets = Object.fromEntries(Object.keys(RULES).map(name => [name, button(name, () => set(RULES[name](state.n, state.m)), {'aria-pressed': 'false'})]))
-  for (const place of Object.values(places)) watch(place, draw_)
-  return {state, draw: draw_, flush: later.now, view: [div('stage', div('sides', places.before, places.after), figures, live.element),
-    div('row', spread.element), div('row', size.element, Object.values(presets))]}
+  const near = std => Object.keys(RULES).map(rule).find(value => Math.abs(Math.log10(value / std)) < .004) ?? std   // a mark holds the slider a little
+  const marks = Object.fromEntries(Object.keys(RULES).map(name => [name, h('span', {}, name)]))
+  spread.element.querySelector('input').before(h('span', {class: 'marks rules', 'aria-hidden': 'true'}, Object.values(marks)))
+  const set = value => { state.std = value; spread.set(Math.log10(value)); draw() }
+  const presets = Object.fromEntries(Object.keys(RULES).map(name => [name, button(name, () => set(rule(name)), {'aria-pressed': 'false'})]))
+  for (const place of Object.values(places)) watch(place, draw)
+  return {draw, get state() { later.now(); return state }, view: [div('stage', div('sides', places.before, places.after), figures, live.element),
+    spread.element, size.element, div('row presets', Object.values(presets)),
+    hint(`Measured with ${ROWS} random inputs and ${UNITS} units. Glorot’s rule is that of a layer with ${n_out} outputs.`)]}
 })
