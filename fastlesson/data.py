@@ -155,7 +155,8 @@ def load_data(
             if asked == 'mnist': raise
             source = 'digits'
     if source == 'mnist':
-        n, n_valid, x, y = 50_000, 10_000, torch.cat(tensors[::2]), torch.cat(tensors[1::2])
+        n, n_valid = 50_000, 10_000
+        x, y = torch.cat(tensors[::2]), torch.cat(tensors[1::2])
         how = "MNIST. (For the package's own small digits, set FASTLESSON_DATASET=digits.)"
     else:
         n, n_valid, (x, y) = 1283, 257, _digits()
