@@ -89,17 +89,17 @@ class _Functions:
     def mean(a, dim=None, keepdim=False):
         total = a.sum(dim, keepdim)
         return total * (total.value.numel() / a.value.numel())
+
+# %% ../nbs/08_autograd.ipynb #moves-code
+#| fold: How `max`, `T`, `reshape` and indexing do it
+class _Moves:
+    "What picks or moves the numbers of a Var."
     def max(a, dim=None, keepdim=False):
         x = a.value
         top = x.amax(() if dim is None else dim, keepdim=True)
         largest = (x == top).to(x)
         share = largest / largest.sum(dim, keepdim=True)
         return _made(top, (a, lambda g: g * share)).sum(dim, keepdim)
-
-# %% ../nbs/08_autograd.ipynb #moves-code
-#| fold: How `T`, `reshape` and indexing do it
-class _Moves:
-    "What picks or moves the numbers of a Var."
     @property
     def T(a): return _made(a.value.T, (a, lambda g: g.T))
     def reshape(a, *shape):
