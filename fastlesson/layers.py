@@ -68,7 +68,7 @@ class Model:
         self.layers, self.loss, self.grads = list(layers), loss, []
         for i, layer in enumerate(self.layers):
             if layer in self.layers[:i]:
-                raise ValueError(f"layers[{i}] stands in the list before: "
+                raise ValueError(f"layers[{i}] appears earlier in the list: "
                                  "a layer keeps one input, so make a second one")
             if i and not layer.input_grad:
                 raise ValueError(f"layers[{i}] has input_grad=False: only the first "

@@ -77,7 +77,7 @@ def test_the_first_call_may_accumulate():
 def test_a_layer_that_stands_twice_is_refused():
     x, target, model = deep(5, 5, 5, 1)
     first, relu, second, _, third = model.layers
-    with pytest.raises(ValueError, match=r'layers\[3\] stands in the list before'): Model([first, relu, second, relu, third], MSE())
+    with pytest.raises(ValueError, match=r'layers\[3\] appears earlier in the list'): Model([first, relu, second, relu, third], MSE())
     Model([first, relu, Linear(*second.params), ReLU(), Linear(*second.params), ReLU(), third], MSE())   # parameters may
 
 

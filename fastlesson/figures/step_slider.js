@@ -51,14 +51,18 @@ bring('step_slider', (root, options) => {
     const other = Object.keys(METHODS).find(method => method != chosen.method), mine = curves[chosen.method]
     for (const [key, {mark, power}] of Object.entries(METHODS)) {   // where the best step should lie
       const at = X(log(eps ** power)), mine = key == chosen.method
-      svg.append(h('line', {x1: at, x2: at, y1: Y(LOW), y2: Y(HIGH) + 12, ...mine ? {stroke: 'var(--green)'} : {class: 'grid'}}),
-        write(at, Y(HIGH) + 8, mark, mine ? 'green' : '', 'middle'))
+      svg.append(h('g', {'data-name': key}, h('line', {x1: at, x2: at, y1: Y(LOW), y2: Y(HIGH) + 12, ...mine ? {stroke: 'var(--green)'} : {class: 'grid'}}),
+        write(at, Y(HIGH) + 8, mark, mine ? 'green' : '', 'middle')))
     }
     if (Number.isNaN(error)) svg.append(write((X(-16) + X(0)) / 2, Y(-6), 'no derivative, so no error', '', 'middle'))
     else {
       draw('error', curves[other], 'var(--grey)', 'thin')
       draw('error', mine, 'var(--blue)')
-      for (const key of ['truncation', 'rounding']) if (mine.some(p => p[key])) draw(key, mine, 'var(--green)', 'theory')
+      for (const key of ['truncation', 'rounding']) {
+        if (!mine.some(p => p[key])) continue   // a straight line has no truncation
+        draw(key, mine, 'var(--green)', 'theory')
+        svg.lastChild.dataset.name = key
+      }
       svg.append(h('circle', {cx: X(log(s)), cy: Y(log(error)), r: 6, fill: 'var(--orange)', stroke: 'currentColor'}))
     }
     plot.replaceChildren(svg)
@@ -118,6 +122,8 @@ bring('step_slider', (root, options) => {
     digits()
     live.set(sentence())
   }
+  link(root)
+  answer(root)
   for (const part of [plot, lens]) watch(part, () => draw())
 
   return {
