@@ -152,7 +152,7 @@ def _plain(html: str) -> str:
     return ' '.join(unescape(text).split())
 
 def _sections(page: dict, html: str) -> list[dict]:
-    "What search looks through: heading, address, text and code of each section and function."
+    "What search looks through: heading, address, text, terms and code of each section and function."
     main = html.partition('<main id="text">')[2].partition('<nav class="page-navigation"')[0]
     places = re.findall('<p class="entry" id="(.*?)">.*?<code>(.*?)</code>.*?</p>(.*?</pre>)', main, re.S)
     main = re.sub('(<details class="code-fold">.*?</summary>).*?</details>', r'\1', main, flags=re.S)
@@ -161,6 +161,7 @@ def _sections(page: dict, html: str) -> list[dict]:
     code = r'<pre.*?</pre>|<p class="(?:entry|head)".*?</p>'
     return [{'href': page['output-file'] + '#' * bool(place) + place, 'page': page['title'],
              'title': _plain(heading), 'text': _plain(re.sub(code, '', text, flags=re.S)),
+             'terms': _plain(' '.join(re.findall(r'<(?:strong|em)>.*?</', text))),
              'code': _plain(' '.join(re.findall('<pre.*?</pre>', text, re.S)))}
             for place, heading, text in found]
 

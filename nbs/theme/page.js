@@ -66,13 +66,13 @@ const script = src => new Promise(done => document.head.append(make("script", {s
 field.onfocus = async () => {
   field.onfocus = null
   await Promise.all([script("theme/minisearch/minisearch.min.js"), script("search.js")])
-  engine = new MiniSearch({idField: "href", fields: ["title", "page", "text", "code"], storeFields: ["title", "page", "text"], processTerm: stem})
+  engine = new MiniSearch({idField: "href", fields: ["title", "page", "terms", "text", "code"], storeFields: ["title", "page", "text"], processTerm: stem})
   engine.addAll(SEARCH)
   lessons = new Set(SEARCH.filter(s => /^[0-9]/.test(s.page)).map(s => s.href))
   find()
 }
 function look(words) {
-  const options = {boost: {title: 8, page: 3, code: .4}, prefix: term => term.length > 1, fuzzy: term => term.length > 4 && .15, boostDocument: id => lessons.has(id) ? 1.5 : 1}
+  const options = {boost: {title: 8, page: 3, terms: 2, code: .4}, prefix: term => term.length > 1, fuzzy: term => term.length > 4 && .15, boostDocument: id => lessons.has(id) ? 1.5 : 1}
   const one = word => ({combineWith: "OR", queries: SAME.find(set => set.includes(stem(word))) ?? [word]})
   const asked = combineWith => engine.search({combineWith, queries: words.map(one)}, options)
   const every = asked("AND")

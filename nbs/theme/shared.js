@@ -14,6 +14,8 @@
     const place = document.querySelector("#code-switch")   // a page without it shows its code
     place?.append("Code: ", ...choices.map(c => Object.assign(document.createElement("button"), {type: "button", textContent: c, onclick: () => show(stored("code", c))})))
     if (place) show(choices.find(c => c == stored("code")) ?? "lesson")
+    for (const e of all("main blockquote")) e.dataset.kind = e.querySelector("strong")?.textContent ?? ""
+    for (const e of all("pre.output, .cell-output pre")) e.classList.toggle("long", /.{100}/.test(e.textContent))   // a message of one long line
     const names = {PRE: "Code or output", TABLE: "Table", FIGURE: "Picture"}
     const stop = e => {
       const wide = e.scrollWidth > e.clientWidth
