@@ -134,7 +134,7 @@ class Var(_Arithmetic, _Functions, _Moves):
 
     def backward(
         self,
-        grad: Tensor | None = None, # Of the result for this value, by default 1
+        grad: Tensor | None = None, # Of the result w.r.t. this value, by default 1
         keep: bool = False, # Keep the tape, and a gradient for every value on it?
     ) -> None:
         "Add to the `.grad` of every leaf that this value was made from."
