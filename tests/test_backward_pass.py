@@ -147,7 +147,7 @@ MISTAKES = {'two': (NAMES, [n for n in NAMES if n not in OFF]), 'mask': ([], ['w
             'order': (NAMES[:4], ['w1[0, 0]', 'w1[1, 0]']), 'bias': (['b1[0]', 'b1[1]', 'b2'], ['b1[0]', 'b2'])}
 
 @pytest.mark.parametrize('mistake', MISTAKES)
-def test_backprop_planted(show, mistake):
+def test_backprop_planted_as_the_lesson_says(show, mistake):
     figure = show(backward_pass())
     figure.get_by_role('combobox', name='Plant a mistake').select_option(mistake)
     for value, wrong in zip((None, '-1'), MISTAKES[mistake]):

@@ -9,7 +9,7 @@ const FUNCTIONS = {
   exp: {title: 'eˣ', f: (x, r) => r(Math.exp(x)), slopes: x => [Math.exp(x), Math.exp(x), Math.exp(x)]},
   sin: {title: 'sin x', f: (x, r) => r(Math.sin(x)), slopes: x => [Math.cos(x), -Math.sin(x), -Math.cos(x)]},
   cube: {title: 'x³', f: (x, r) => r(r(x * x) * x), slopes: x => [3 * x * x, 6 * x, 6]},
-  large: {title: '10⁶+sin x', f: (x, r) => r(1e6 + r(Math.sin(x))), slopes: x => [Math.cos(x), -Math.sin(x), -Math.cos(x)]},
+  large: {title: '10⁶ + sin', f: (x, r) => r(1e6 + r(Math.sin(x))), slopes: x => [Math.cos(x), -Math.sin(x), -Math.cos(x)]},
   relu: kinked('ReLU(x)', x => x > 0 ? x : 0, [0, 1]),
   abs: kinked('|x|', Math.abs, [-1, 1])}
 
@@ -80,7 +80,10 @@ bring('step_slider', (root, options) => {
     if (!Number.isNaN(exact)) line([-2 * s, 2 * s].map(d => [d, exact * d]).filter(([, v]) => Math.abs(v) <= top), 'var(--green)', 'theory')
     const ends = [chosen.method == 'central' ? -s : 0, s]
     line(ends.map(d => [d, rise(d)]), 'var(--orange)')
-    for (const side of [-1, 1]) svg.append(write(48, Y(side * top / 1.1) + (side > 0 ? -4 : 14), `f(x) ${side > 0 ? '+' : '−'} ${number(top / 1.1, 2)}`))
+    for (const side of [-1, 1]) {   // how high the lens reaches, where the function isn't
+      const left = side * (exact || 1) > 0
+      svg.append(write(left ? 48 : width - 10, Y(side * top / 1.1) - 4, `f(x) ${side > 0 ? '+' : '−'} ${number(top / 1.1, 2)}`, '', left ? 'start' : 'end'))
+    }
     svg.append(...ends.map(d => h('circle', {cx: X(d), cy: Y(rise(d)), r: 4, fill: 'var(--orange)'})))
     lens.replaceChildren(svg)
   }
