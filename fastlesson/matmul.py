@@ -119,7 +119,7 @@ def error_bound(
     return ku / (1 - ku) * (a.cpu().double().abs() @ b.cpu().double().abs())
 
 # %% ../nbs/01_matmul.ipynb #over-lists
-#| fold: How tensors take the way over lists
+#| fold: How the version for lists gets tensors
 def _over_lists(a: Tensor, b: Tensor) -> Tensor:
     "`matmul_lists` for tensors: lists of no rows forget their width, and all lists forget gradients."
     n, k, m = product_sizes(a, b)
