@@ -271,6 +271,36 @@ def test_port_in_use():
         done = command({'RANK': '0', 'WORLD_SIZE': '1', 'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': str(taken.getsockname()[1])}, '--timeout', '5')
     assert done.returncode == 1 and 'in use' in done.stderr
 
+def torchrun(*args):
+    env = {k: v for k, v in os.environ.items() if k not in ('RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT')} | {'FASTLESSON_DATASET': 'digits'}
+    start = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2', *map(str, args)]
+    return subprocess.run(start, env=env, capture_output=True, text=True, timeout=240)
+
+def test_torchrun():
+    done = torchrun('-m', 'fastlesson.distributed', '--epochs', 1)
+    assert done.returncode == 0 and '2 processes, 1 epochs: ' in done.stdout, done.stderr
+
+def test_torchrun_starts_again(tmp_path):
+    "Rank 1 dies after the first epoch; torchrun starts both again, and they go on from the checkpoint."
+    script = tmp_path/'s.py'
+    script.write_text("""import os
+import torch.distributed as dist
+from fastlesson import distributed
+fit = distributed.fit_parallel
+def dies_once(*args, **kw):
+    if os.environ['TORCHELASTIC_RESTART_COUNT'] == '0':
+        fit(*args, **kw | {'epochs': 1})
+        if os.environ['RANK'] == '1': os._exit(1)
+        dist.barrier()
+    return fit(*args, **kw)
+distributed.fit_parallel = dies_once
+distributed.main()
+""")
+    done = torchrun('--max-restarts', 1, script, '--epochs', 2, '--checkpoint', tmp_path/'c')
+    assert done.returncode == 0 and '2 processes, 2 epochs: ' in done.stdout, done.stderr
+    one, two = (torch.load(tmp_path/name) for name in ('c.old', 'c'))
+    assert (one['epoch'], two['epoch']) == (1, 2) and two['loss'][:len(one['loss'])] == one['loss']   # the first epoch wasn't done again
+
 def test_nccl(device):
     if device.type != 'cuda': pytest.skip('needs a CUDA device: make test-gpu')
     with socket.create_server(('127.0.0.1', 0)) as s: port = s.getsockname()[1]
