@@ -44,7 +44,7 @@ bring('init_layer', (root, {n_in, n_out, std}) => {
     const {n, m, z, before, after, theory} = state, spread = Math.sqrt(theory.before.square)
     histogram(places.before, z, 'before')
     histogram(places.after, z.map(v => Math.max(0, v)), 'after')
-    figures.replaceChildren(table(['', 'mean', 'theory', 'square', 'theory'], [['outputs', before, theory.before], ['after ReLU', after, theory.after]]
+    figures.replaceChildren(table(['', 'mean', 'theory', 'mean square', 'theory'], [['outputs', before, theory.before], ['after ReLU', after, theory.after]]
       .map(([name, found, wanted]) => [name, ['blue', number(found.mean, 2)], ['green', number(wanted.mean, 2)], ['blue', number(found.square, 3)], ['green', number(wanted.square, 3)]])))
     for (const [name, e] of Object.entries(presets)) {
       const value = rule(name)
@@ -57,7 +57,7 @@ bring('init_layer', (root, {n_in, n_out, std}) => {
       marks[name].style.setProperty('--at', (Math.log10(rule(name)) - LOW) / (HIGH - LOW))
       marks[name].className = ['first', 'between', 'last'][i]
     })
-    const next = after.square, times = factor => factor >= 1.95 || factor <= .55 ? `${number(factor > 1 ? factor : 1 / factor, 2)} times ${factor > 1 ? 'as large' : 'smaller'}` : 'about as large'
+    const next = after.square, times = factor => factor > 1.2 || factor < 1 / 1.2 ? `${number(factor, 2)} times as large` : 'about as large'
     live.set(`Inputs have a mean square of 1. Outputs have ${number(before.square, 2)}, and ${number(next, 2)} after ReLU: what the next layer gets is ${times(next)}.`)
   }
   const later = soon(draw), rule = name => RULES[name](state.n, state.m)
