@@ -17,7 +17,7 @@ CFG = get_config()
 ROOT, BIN = CFG.config_path, Path(sys.executable).parent
 LESSONS = sorted(p for p in CFG.nbs_path.glob('[0-9]*.ipynb') if p.name < '80')
 MODULES = sorted(CFG.lib_path.glob('[a-z]*.py'))
-INSTRUMENTS, PRODUCTS = {'measure', 'figures'}, {'bench', 'book', 'practice', 'processors', 'site'}
+INSTRUMENTS, PRODUCTS = {'measure', 'figures'}, {'bench', 'book', 'processors', 'site'}
 
 
 @pytest.fixture(scope='module')
