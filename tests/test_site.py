@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import threading
@@ -367,6 +368,27 @@ def test_lost(wide, home):
     assert said('meta[property="og:title"]') and said('meta[name=twitter\\:card]') == 'summary_large_image'
     assert said('meta[property="og:image"]') == f'{own}theme/preview.png' and page.request.get(f'{home}theme/preview.png').status == 200
     if page.locator('.offline').count(): assert said('link[rel=canonical]', 'href') == f'{own}train.html' and len(said('meta[name=description]')) > 30
+
+
+LINES = """() => [...document.querySelectorAll("main > p:not(:has(.math))")].map(p => [p.innerText.length, Math.round(p.clientHeight / parseFloat(getComputedStyle(p).lineHeight))])
+    .filter(([letters, lines]) => lines > 2).map(([letters, lines]) => letters / (lines - .5))"""
+
+def test_reads(open_page):
+    "Lines hold 60 to 75 characters where there is room; text has 17 px; borders of controls stand out 3:1; notes tell their kind; a long message wraps."
+    for name in ('train', 'init'):
+        page = open_page(name)
+        offline_only(page)
+        if page.viewport_size['width'] > 800: assert 60 < statistics.median(page.evaluate(LINES)) < 75
+        assert page.evaluate('parseFloat(getComputedStyle(document.querySelector("main > p:not([class])")).fontSize)') >= 17
+        assert page.locator('blockquote').count() == page.locator('blockquote[data-kind]').count()
+    def light(selector, css):
+        parts = [int(part) / 255 for part in re.findall(r'\d+', page.evaluate(f'getComputedStyle(document.querySelector("{selector}")).{css}'))[:3]]
+        return sum(k * (c / 12.92 if c < .04 else ((c + .055) / 1.055) ** 2.4) for k, c in zip((.2126, .7152, .0722), parts)) + .05
+    for control in ('#search', '#theme'):
+        assert max(a := light(control, 'borderTopColor'), b := light('body', 'backgroundColor')) / min(a, b) > 3, control
+    page.evaluate('document.querySelector("main").append(Object.assign(document.createElement("pre"), {className: "output long", textContent: "a word ".repeat(50)}))')
+    assert page.evaluate('(e => e.scrollWidth <= e.clientWidth)(document.querySelector("main > pre.long:last-child"))')
+    assert page.evaluate('[...document.querySelectorAll("pre.output:not(.long)")].filter(e => /.{100}/.test(e.textContent)).length') == 0
 
 
 def test_fold_opens(wide):
