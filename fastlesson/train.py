@@ -132,6 +132,7 @@ def _batches(
     yield from order.to(device).split(size)
 
 # %% ../nbs/09_train.ipynb #history
+#| fold: `History`, what `fit` returns
 class History(NamedTuple):
     "How a training went."
     loss: list[float] # Of each batch, before its step
