@@ -193,6 +193,7 @@ def test_opened_holds_still(show):
       return [...seen] }""")
     assert len(heights) == 1 and heights[0] <= (760 if figure.page.viewport_size['width'] < 500 else 400)
     assert figure.evaluate("f => [...f.querySelectorAll('.unit')].filter(e => e.tabIndex == 0).length") == 1
+    assert figure.locator('.unit[aria-pressed=true]').evaluate('e => getComputedStyle(e).outlineColor') == figure.evaluate('f => getComputedStyle(f).color')   # it can be seen
     unit = figure.locator('.unit').first.bounding_box()
     if figure.page.viewport_size['width'] < 500: assert min(unit['width'], unit['height']) >= 24   # for a finger (WCAG 2.5.8)
 

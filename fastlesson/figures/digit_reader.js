@@ -64,9 +64,11 @@ bring('digit_reader', (root, {first, second, mean, std, digit, inside}) => {
 
   // The pad. Its square is 100 wide, and a stroke is drawn as wide as the network will see it, more or less.
   const pad = h('svg', {class: 'pad', viewBox: '0 0 100 100', role: 'img', tabindex: 0})
-  const at = e => { const box = pad.getBoundingClientRect(); return [(e.clientX - box.left) / box.width, (e.clientY - box.top) / box.height] }
+  const part = v => Math.max(0, Math.min(1, v))   // what leaves the pad runs along its edge: all that is read can be seen
+  const at = e => { const box = pad.getBoundingClientRect(); return [part((e.clientX - box.left) / box.width), part((e.clientY - box.top) / box.height)] }
   let stroke = null
   pad.addEventListener('pointerdown', e => {
+    if (!e.isPrimary || e.button) return   // one finger draws, and one button
     if (!state.drawn) state.strokes = []
     state.drawn = true
     live.quiet(true)
@@ -75,8 +77,8 @@ bring('digit_reader', (root, {first, second, mean, std, digit, inside}) => {
     later.ask()
     e.preventDefault()
   })
-  pad.addEventListener('pointermove', e => { if (stroke) { stroke.push(...(e.getCoalescedEvents?.() ?? [e]).map(at)); later.ask() } })
-  for (const type of ['pointerup', 'pointercancel']) pad.addEventListener(type, () => { if (stroke) { stroke = null; live.quiet(false); later.ask() } })
+  pad.addEventListener('pointermove', e => { if (stroke && e.isPrimary) { stroke.push(...(e.getCoalescedEvents?.() ?? [e]).map(at)); later.ask() } })
+  for (const type of ['pointerup', 'pointercancel']) pad.addEventListener(type, e => { if (stroke && e.isPrimary) { stroke = null; live.quiet(false); later.ask() } })
   const show = d => { Object.assign(state, {strokes: d == null ? [] : EXAMPLES[d].map(points), drawn: d == null}); draw() }
   pad.addEventListener('keydown', e => {
     if (e.key >= '0' && e.key <= '9' && !e.ctrlKey && !e.metaKey) show(+e.key)
@@ -95,11 +97,12 @@ bring('digit_reader', (root, {first, second, mean, std, digit, inside}) => {
     squares[state.unit].focus()
     e.preventDefault()
   })
-  const rows = [...'0123456789'].map(d => bars.appendChild(div('bar', h('b', {}, d), h('i', {}, h('span')), h('em'))))
+  const formula = h('code'), rows = [...'0123456789'].map(d => bars.appendChild(div('bar', h('b', {}, d), h('i', {}, h('span')), h('em'))))
 
   function draw() {
     read()
     const {strokes, hidden, z, probabilities, logits, unit} = state, black = ink(root, 'color')
+    formula.textContent = state.relu ? 'relu(x @ w1 + b1)' : 'x @ w1 + b1'
     const path = s => 'M' + [...s, s[0]].slice(0, s.length + (s.length == 1)).map(p => p.map(v => (100 * v).toFixed(1))).join('L')   // a dot has two ends
     pad.replaceChildren(...(strokes.length ? strokes.map(s => h('path', {d: path(s)})) : [write(50, 54, 'draw a digit here', '', 'middle')]))
     pad.setAttribute('aria-label', `${strokes.length ? 'What is drawn' : 'An empty field to draw in'}. Keys 0 to 9 choose an example, Delete clears.`)
@@ -110,7 +113,7 @@ bring('digit_reader', (root, {first, second, mean, std, digit, inside}) => {
       const v = strokes.length ? hidden[j] / most : 0
       e.style.setProperty('--on', Math.abs(v).toFixed(2))
       e.classList.toggle('below', v < 0)
-      if (inside) { e.setAttribute('aria-pressed', j == unit); e.setAttribute('aria-label', `Unit ${j}: ${number(hidden[j], 3)}`) }
+      if (inside) { e.setAttribute('aria-pressed', j == unit); e.tabIndex = j == unit ? 0 : -1; e.setAttribute('aria-label', `Unit ${j}: ${number(hidden[j], 3)}`) }
     })
     rows.forEach((e, d) => {
       const p = strokes.length ? probabilities[d] : .1
@@ -119,24 +122,27 @@ bring('digit_reader', (root, {first, second, mean, std, digit, inside}) => {
       e.lastChild.textContent = inside ? number(logits[d], 3) : `${Math.round(100 * p)} %`
     })
     live.set(!strokes.length ? 'Nothing is drawn yet.'
-      : `The network reads a ${state.digit}. It gives that a probability of ${Math.round(100 * probabilities[state.digit])} %.`)
+      : `It reads a ${state.digit} with a probability of ${Math.round(100 * probabilities[state.digit])} %.`)
     if (!inside) return
     const column = i => layers[0].w[i * 50 + unit], largest = Math.max(...Array.from({length: SIDE * SIDE}, (_, i) => Math.abs(column(i))))
     paint(weights, (x, y) => [ink(root, column(y * SIDE + x) > 0 ? '--blue' : '--orange'), Math.abs(column(y * SIDE + x)) / largest])
     weights.setAttribute('aria-label', `The 784 weights of unit ${unit}: blue positive, orange negative`)
     const off = state.one && Math.max(...logits.map((v, d) => Math.abs(v - state.one[d])))
     about.textContent = `Unit ${unit} adds up 784 products and its bias: ${number(z[unit], 3)}. ` + (state.relu ? `ReLU makes that ${number(hidden[unit], 3)}.`
-      : `Without ReLU it stays so. One layer, with weights W₁W₂, gives the same ten logits: they differ by at most ${number(off, 1)}.`)
+      : `Without ReLU, one layer with weights W₁W₂ gives the same ten logits, within ${number(off, 1)}.`)
   }
   const later = soon(draw)
   state.strokes = EXAMPLES[digit].map(points)
   read()
   state.unit = state.hidden.indexOf(Math.max(...state.hidden))
-  const stage = (title, code, ...inner) => div('stage-of', h('b', {}, title), ...inner, h('code', {}, code))
-  return {state, draw, show, view: [div('stage', div('reader',
-    stage('You draw', '', pad), stage('28 × 28 pixels', '(x - mean) / std', seen), stage('50 hidden units', 'relu(x @ w1 + b1)', units),
-    stage(inside ? '10 logits, softmax' : '10 probabilities', inside ? 'l2 @ w2 + b2' : 'softmax(l2 @ w2 + b2)', bars),
-    inside ? [stage('Its weights', 'w1[:, unit]', weights), about] : null), live.element),
+  // Each stage with its line of code and, outside the lesson that opens it up, the lesson that derives it
+  const stage = (title, name, inner, code, lesson) => div('stage-of ' + name, h('b', {}, title), inner, code instanceof Node ? code : code && h('code', {}, code),
+    lesson && !inside && hint(lesson))
+  return {state, draw, show, view: [div('stage', live.element, div('reader' + (inside ? ' open' : ''),
+    stage('You draw', '', pad), stage('28 × 28 pixels', '', seen, '(x - mean) / std', 'lesson 0'),
+    stage('50 hidden units', 'wide-units', units, formula, 'lessons 1 to 3'),
+    stage(inside ? 'Logits, softmax' : '10 probabilities', '', bars, inside ? 'l2 @ w2 + b2' : 'softmax(l2 @ w2 + b2)', 'lesson 9'),
+    inside ? [stage('Its weights', '', weights, 'w1[:, unit]'), about] : null)),
   div('row examples', [...'0123456789'].map(d => button(d, () => show(+d), {'aria-label': `Example ${d}`})), button('Clear', () => show(null)),
     inside ? toggle('ReLU', true, on => { state.relu = on; draw() }) : null)]}
 })
