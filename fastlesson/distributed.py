@@ -27,6 +27,7 @@ from .layers import Linear, Model, ReLU
 from .train import SGD, CrossEntropy, History
 
 # %% ../nbs/12_distributed.ipynb #shard
+#| fold: How `shard` and `unshard` cut and join
 def shard(
     x: Tensor, # The whole tensor, the same on every rank
     dim: int = 0, # Which dimension to split: 0 for rows, 1 for columns
@@ -98,6 +99,7 @@ def _load(path: Path, params: Sequence[Tensor]) -> dict | None:
     if refused: raise ValueError('no checkpoint can be used. ' + '; '.join(refused))
 
 # %% ../nbs/12_distributed.ipynb #fit-parallel
+#| fold: How `fit_parallel` trains
 @torch.no_grad()
 def fit_parallel(
     model: Model, # The same on every rank; its parameters are changed in place

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['BLUE', 'ORANGE', 'GREEN', 'GREY', 'seconds', 'SAFE', 'PARAMETERS', 'set_style', 'show_images', 'table', 'Figure',
            'pixel_view', 'matmul_race', 'matmul_stepper', 'init_layer', 'init_explorer', 'backward_pass', 'graph_view',
-           'step_slider', 'training_view', 'cache_view', 'digit_reader']
+           'step_slider', 'training_view', 'cache_view', 'ring_view', 'digit_reader']
 
 # %% ../nbs/91_figures.ipynb #imports
 #| fold: Setup: the standard library and PyTorch
@@ -355,6 +355,21 @@ def cache_view(
     _one_of('block', block, [0] + [v for v in (2, 4, 8) if v < n and n % v == 0])
     return Figure('cache_view', 'A matrix product and its cache', n=int(n),
                   lines=int(lines), length=int(length), order=order, block=int(block))
+
+# %% ../nbs/91_figures.ipynb #ring
+def ring_view(
+    ranks: int = 4, # Processes, from 2 to 8
+    n_bytes: float = 1e6, # Size of the tensor that is added, a power of ten from 1e3 to 1e9
+    alpha: float = 20e-6, # Seconds that a message takes, however short
+    beta: float = 1e-10, # Seconds a byte
+) -> Figure: # An all-reduce and two split layers, with what they cost
+    "What ranks send each other, step by step, and how long it takes."
+    _one_of('ranks', ranks, range(2, 9))
+    _one_of('n_bytes', n_bytes, [10.**k for k in range(3, 10)])
+    for name, v in (('alpha', alpha), ('beta', beta)):
+        if not (v > 0 and math.isfinite(v)): raise ValueError(f"{name} is {v}: it must be above 0")
+    return Figure('ring_view', 'Ranks that add their tensors', ranks=int(ranks),
+                  n_bytes=float(n_bytes), alpha=float(alpha), beta=float(beta))
 
 # %% ../nbs/91_figures.ipynb #reader
 def digit_reader(

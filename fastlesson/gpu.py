@@ -108,6 +108,7 @@ def matmul_triton(
     return c
 
 # %% ../nbs/11_gpu.ipynb #gpu-fused
+#| fold: The kernel, 36 lines
 @_gpu
 def _gpu_fused(x, target, w1, b1, w2, b2, loss, w1_grad, b1_grad, w2_grad, b2_grad,
                n, d, hidden, ROWS: constexpr, INNER: constexpr, HIDDEN: constexpr):

@@ -104,6 +104,8 @@ def _ijk(a, b, c):
         for j in range(b.shape[1]):
             for p in range(len(b)): c[i, j] += a[i, p] * b[p, j]
 
+# %% ../nbs/10_limit.ipynb #matmul-ijk
+#| fold: How `matmul_ijk` is called
 def matmul_ijk(
     a: Tensor, # Left operand, shape `(n, k)`, float32 on the CPU
     b: Tensor, # Right operand, shape `(k, m)`
@@ -123,6 +125,8 @@ def _rows(a, b, c):
 def _ikj(a, b, c):
     for i in prange(len(a)): _rows(a[i:i+1], b, c[i:i+1])
 
+# %% ../nbs/10_limit.ipynb #matmul-ikj
+#| fold: How `matmul_ikj` is called
 def matmul_ikj(
     a: Tensor, # Left operand, shape `(n, k)`, float32 on the CPU
     b: Tensor, # Right operand, shape `(k, m)`
@@ -155,6 +159,8 @@ def _blocked(a, b, c):
         for p in range(0, len(b), 64):
             _rows(a[64*i:64*i+64, p:p+64], b[p:p+64], c[64*i:64*i+64])
 
+# %% ../nbs/10_limit.ipynb #matmul-blocked
+#| fold: How `matmul_blocked` is called
 def matmul_blocked(
     a: Tensor, # Left operand, shape `(n, k)`, float32 on the CPU
     b: Tensor, # Right operand, shape `(k, m)`
@@ -209,6 +215,7 @@ def _tile(a, b, c):
     store(c, 3, c3), store(c, 4, c4), store(c, 5, c5)
 
 # %% ../nbs/10_limit.ipynb #kernel-panel
+#| fold: How a panel is done, tile by tile
 @_jit
 def _panel(a, b, c):
     "c += a @ b for WIDTH columns and any number of rows."
@@ -220,6 +227,7 @@ def _panel(a, b, c):
         store(c, i, total)
 
 # %% ../nbs/10_limit.ipynb #pack
+#| fold: How `b` is packed
 def _pack(b: Tensor) -> Tensor:
     "The columns of b in panels of WIDTH, shape `(panels, k, WIDTH)`, filled up with zeros."
     panels = b.new_zeros(-(-b.shape[1] // WIDTH), len(b), WIDTH)
@@ -256,6 +264,7 @@ def matmul_tiled(
     return c[:, :m].contiguous()
 
 # %% ../nbs/10_limit.ipynb #kernel-fused
+#| fold: The pass in code, 45 lines
 @_jit(fastmath={'contract', 'reassoc'})
 def _fused_rows(x, target, w1, b1, w2, b2, n, hidden, w1_grad, b1_grad, w2_grad):
     "Loss and b2's gradient for some of n rows; adds to the other gradients. All in panels."

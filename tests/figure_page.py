@@ -6,7 +6,7 @@ import torch
 
 from fastlesson import figures
 from fastlesson.data import load_data
-from fastlesson.figures import backward_pass, cache_view, digit_reader, graph_view, init_explorer, init_layer, matmul_race, matmul_stepper, pixel_view, step_slider, training_view
+from fastlesson.figures import backward_pass, cache_view, digit_reader, graph_view, init_explorer, init_layer, matmul_race, matmul_stepper, pixel_view, ring_view, step_slider, training_view
 from fastlesson.measure import recorded
 
 A, B = torch.tensor([[1., 2., 3.], [4., 5., 6.]]), torch.tensor([[7., 10.], [8., 11.], [9., 12.]])
@@ -59,6 +59,7 @@ ALL = [   # one of each kind, as its lesson shows it; a line each
     graph_view,
     training_view,
     cache_view,
+    ring_view,
     digit_reader,
     init_layer,
 ]
