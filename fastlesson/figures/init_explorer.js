@@ -18,7 +18,7 @@ const ACTIVATIONS = {   // the function, and its slope
   linear: {title: 'none (linear)', f: z => z, slope: () => 1}}
 const PRESETS = {   // gain, kind of weights, mark on the slider; PyTorch's a = √5 comes to the gain √(2 / (1 + 5))
   'PyTorch √5': [1 / Math.sqrt(3), 'uniform', '1/√3'], 'LeCun = Glorot': [1, 'normal', '1'], He: [Math.SQRT2, 'normal', '√2'], tanh: [5 / 3, 'normal', '5/3']}
-const BATCH = 32, FEW = 8, BINS = 41, FAR = 20, NEAR = 2, LEAST = .2   // FAR and NEAR: the axis of sizes, in powers of ten up and down
+const BATCH = 32, FEW = 8, BINS = 41, WIDEST = 128, FAR = 20, NEAR = 2, LEAST = .2   // FAR and NEAR: the axis of sizes, in powers of ten up and down
 
 // scale · x (n, k) @ w (k, m), all as flat arrays; the inner loop runs along memory
 function multiply(x, w, n, k, m, scale) {
@@ -57,20 +57,20 @@ function moments({f, slope}, q, step = .02) {
   }
   return {square, slopes}
 }
-
 bring('init_explorer', (root, {depth, width, activation, gain}) => {
   let kind = 'normal', seed = 1, chosen = Math.ceil(depth / 2), zoomed = false, own = false, drawn = {}, run, rows = BATCH, settling
   const live = speaker(), plot = div('plot'), histograms = [0, 1, 2].map(() => div('')), about = hint(''), here = div('here')
   const layers = () => [1, chosen, depth], most = Math.max(2.5, gain)
   const map = h('canvas', {role: 'img', height: 30, onclick: e => { const box = map.getBoundingClientRect(); set(snap(most - (e.clientY - box.top) / box.height * (most - LEAST))) }})
-  function draws() {   // inputs, unit weights, and the gradient from above; drawn again only when their shape or kind changes
-    const key = [depth, width, kind, seed].join()
-    if (drawn.key != key) {
-      const r = random(seed), unit = kind == 'normal' ? r.normal : () => (2 * r.uniform() - 1) * Math.sqrt(3)
-      const fill = (size, f) => Float64Array.from({length: size}, f), [x, top] = [0, 1].map(() => fill(BATCH * width, r.normal))
-      drawn = {key, x, top, weights: Array.from({length: depth}, () => fill(width * width, unit))}
+  // Inputs, the gradient from above, and unit weights. Each has random numbers of its own, drawn when they are first needed.
+  function draws() {
+    if (drawn.kind != kind || drawn.seed != seed) drawn = {kind, seed, streams: []}
+    const take = (name, size, uniform) => {
+      const stream = drawn.streams[name] ??= {...random(name * 1009 + seed), values: new Float64Array(WIDEST * (name < 2 ? BATCH : WIDEST)), count: 0}
+      while (stream.count < size) stream.values[stream.count++] = uniform ? (2 * stream.uniform() - 1) * Math.sqrt(3) : stream.normal()
+      return stream.values.subarray(0, size)
     }
-    return drawn
+    return {x: take(0, BATCH * width), top: take(1, BATCH * width), weights: Array.from({length: depth}, (_, i) => take(i + 2, width * width, kind == 'uniform'))}
   }
   function compute() {
     const {weights, ...full} = draws(), [x, top] = [full.x, full.top].map(values => values.subarray(0, rows * width))
