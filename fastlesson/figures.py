@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['BLUE', 'ORANGE', 'GREEN', 'GREY', 'seconds', 'SAFE', 'PARAMETERS', 'set_style', 'show_images', 'table', 'Figure',
            'pixel_view', 'matmul_race', 'matmul_stepper', 'init_layer', 'init_explorer', 'backward_pass', 'graph_view',
-           'step_slider', 'training_view', 'cache_view', 'ring_view', 'digit_reader']
+           'step_slider', 'training_view', 'cache_view', 'ring_view', 'digit_reader', 'Question', 'predict']
 
 # %% ../nbs/91_figures.ipynb #imports
 #| fold: Setup: the standard library and PyTorch
@@ -381,3 +381,55 @@ def digit_reader(
     network = json.loads(_file('digit_reader.json'))
     title = 'Inside the network that reads' if inside else 'A network reads what you draw'
     return Figure('digit_reader', title, inside=bool(inside), digit=digit, **network)
+
+# %% ../nbs/91_figures.ipynb #predict
+class Question:
+    "A question before its answer: folds, of which a script makes buttons or a field."
+    def __init__(self,
+        text: str, # With `code` in backticks
+        folds: list[tuple[str, str, str, bool]], # Name, verdict, reason, and whether it is the answer
+        **data, # What the script judges a number by
+    ): self.text, self.folds, self.data = text, folds, data
+
+    def __repr__(self) -> str:
+        return f"Predict: {self.text} ({' / '.join(name for name, *_ in self.folds)})"
+
+    def _repr_html_(self) -> str:
+        def code(text): return re.sub('`(.+?)`', r'<code>\1</code>', escape(text))
+        data = ''.join(f' data-{name}="{escape(str(value))}"' for name, value in self.data.items())
+        folds = ''.join(f'<details{" data-right" * right}><summary>{code(name)}</summary>'
+                        f'<p><b>{code(verdict)}.</b> {code(reason)}</p></details>\n'
+                        for name, verdict, reason, right in self.folds)
+        return ('<div class="fastlesson-predict" role="group" aria-label="Predict"'
+                f'{data} data-lm-suppress-shortcuts="true">\n'
+                f'<p><b>Predict.</b> {code(self.text)}</p>\n{folds}</div>\n'
+                f"<style>\n{_file('predict.css')}</style>\n"
+                f"<script>\n{_file('predict.js')}</script>")
+
+def predict(
+    question: str, # With `code` in backticks
+    answer, # What is right, as this cell computes it: one of `choices`, or else a number, not 0
+    why: str, # The reason, said when the reader has answered
+    choices: dict[str, str] | Sequence | None = None, # With a reason against each wrong one, '' for the right one; or only a list
+    within: float = 1., # A number that is this many times too large or too small is close enough
+    unit: str = '', # The number's
+) -> Question:
+    "Ask the reader before the page tells."
+    if hasattr(answer, 'item'): answer = answer.item()
+    if choices is None:
+        if type(answer) not in (int, float) or not math.isfinite(answer) or not answer or not within >= 1:
+            raise ValueError(f"answer is {answer!r}, within a factor of {within}: without choices it must be "
+                             "a finite number other than 0, and the factor at least 1")
+        text = f'{answer:,.4g}' if type(answer) is float and abs(answer) < 1000 else f'{answer:,.0f}'
+        fold = 'Answer', f'{text} {unit}'.strip(), why, True
+        return Question(question, [fold], answer=answer, within=within, unit=unit)
+    names, right = [str(choice) for choice in choices], str(answer)
+    if right not in names or len(set(names)) < max(2, len(names)):
+        raise ValueError(f"choices is {names}: they must differ, and one must be the answer, {right!r}")
+    reasons = dict(zip(names, choices.values())) if isinstance(choices, dict) else {}
+    for name, reason in reasons.items():
+        if bool(reason) == (name == right):
+            raise ValueError(f"choices has {reason!r} against {name!r}, and the answer is {right!r}: "
+                             "a wrong choice needs a reason, and the right one has it in `why`")
+    return Question(question, [(name, f'{name}: yes', why, True) if name == right else
+                               (name, f'{name}: no', reasons.get(name, ''), False) for name in names])

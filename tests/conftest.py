@@ -62,7 +62,7 @@ def show(request, browser):
         from figure_page import html, opened
         page.set_content(html(*figures, **colours))
         opened(page)
-        return page.locator('.fastlesson')
+        return page.locator('.fastlesson, .fastlesson-predict')
     yield show_
     assert faults == []
     assert page.evaluate('document.documentElement.scrollWidth - innerWidth') <= 0, 'wider than the window'

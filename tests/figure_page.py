@@ -65,12 +65,12 @@ ALL = [   # one of each kind, as its lesson shows it; a line each
 ]
 
 
-def check_planted(show, monkeypatch, figure, check, good, bad):
+def check_planted(show, monkeypatch, figure, check, good, bad, script=None):
     "The check would notice a mistake in the figure's script: `good` made `bad`."
-    read = figures._file
+    read, script = figures._file, script or f'{figure().kind}.js'
     root = show(figure())
     check(root)
-    assert read(f'{figure().kind}.js').count(good) == 1
+    assert read(script).count(good) == 1
     monkeypatch.setattr(figures, '_file', lambda name: read(name).replace(good, bad))
     root = show(figure())
     with pytest.raises(AssertionError): check(root)
