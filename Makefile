@@ -43,12 +43,14 @@ lab: .venv/ready             ## open the notebooks in Jupyter, with hooks that c
 
 notebooks: .venv/ready       ## export, run every notebook (NB=03_init: only that one), store its outputs, clean, write README.md
 	nbdev_export
+	$(practice)
 	pytest -q tests/test_notebooks.py --store -k "$(NB)"
 	nbdev_clean
 	$(readme)
 
 readme: .venv/ready          ## write README.md anew, as the home page says
 	$(readme)
+practice = python -c "from fastlesson.processors import write_practice; write_practice()"
 readme = python -c "from pathlib import Path; from fastlesson.site import readme; Path('README.md').write_text(readme(), encoding='utf-8')"
 
 mutants: .venv/ready         ## plant faults in the exported cells: how many do the tests notice?

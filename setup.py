@@ -26,7 +26,7 @@ setup(
                   'Issues': cfg['git_url'] + '/issues', 'Changes': f'{repo}/CHANGELOG.md'},
     classifiers=['Intended Audience :: Education', 'Programming Language :: Python :: 3 :: Only',
                  'Topic :: Education', 'Topic :: Scientific/Engineering :: Artificial Intelligence', 'Typing :: Typed'],
-    packages=find_packages(include=['fastlesson']),
+    packages=find_packages(include=['fastlesson', 'fastlesson.*']),
     package_data={'fastlesson': ['*.gz', '*.txt', 'py.typed', 'records/*.json', 'figures/*']},
     python_requires='>=' + cfg['min_python'],
     install_requires=needs[''],

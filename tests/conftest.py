@@ -7,6 +7,7 @@ import pytest
 import torch
 
 if not torch.cuda.is_available(): os.environ['TRITON_INTERPRET'] = '1'   # Triton looks at it when kernels are made
+os.environ['FASTLESSON_PROGRESS'] = tempfile.mkdtemp() + '/progress.json'   # nor is a developer's progress in the tasks
 os.environ['FASTLESSON_RECORDS'] = tempfile.mkdtemp()   # what was recorded on this machine is no part of a lesson's outputs
 
 from fastlesson.data import default_device, load_data

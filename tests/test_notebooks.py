@@ -33,7 +33,7 @@ def run(path, skip_flags, folder):
     finally: shell.user_ns.clear()   # IPython keeps every shell, and with it a data set
     for cell in nb.cells:   # progress bars and warnings are for whoever runs it
         if 'outputs' in cell: cell.outputs = [o for o in cell.outputs if o.get('name') != 'stderr']
-    clean_nb(nb, allowed_metadata_keys=CFG.allowed_metadata_keys.split())
+    clean_nb(nb, allowed_metadata_keys=CFG.allowed_metadata_keys.split(), allowed_cell_metadata_keys=CFG.allowed_cell_metadata_keys.split())
     return nb, [(cell, d) for cell, d in zip(nb.cells, flags) if cell.cell_type == 'code' and not skipped(cell)]
 
 

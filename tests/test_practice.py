@@ -1,0 +1,168 @@
+"Each task: the solution passes, an empty body is told kindly, wrong answers are refused and their mistake is named. Progress outlives what may happen to it."
+import ast
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from runpy import run_path
+
+import pytest
+from execnb.nbio import read_nb
+from nbdev.config import get_config
+
+from fastlesson.grading import judge
+from fastlesson.practice import _grade_file, grade, grade_file, hint, main, progress, solution, tasks
+from fastlesson.processors import practice, without_body
+
+CFG, HERE = get_config(), Path(__file__).parent
+TASKS = tasks()
+LESSONS = sorted({name[:2] for name in TASKS})
+PLANTED = {name: answers for file in sorted((HERE/'practice').glob('*.py')) for name, answers in run_path(str(file))['WRONG'].items()}
+OTHER = {name: answer for file in sorted((HERE/'practice').glob('*.py')) for name, answer in run_path(str(file))['OTHER'].items()}
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    "The file that keeps the progress."
+    monkeypatch.setenv('FASTLESSON_PROGRESS', str(tmp_path/'state'/'progress.json'))
+    return tmp_path/'state'/'progress.json'
+
+
+def start(name):
+    "What the learner's notebook starts from: the source, and what it defines."
+    path, = (CFG.config_path/'practice').glob(f'{name[:2]}_*.ipynb')
+    cells, defined = {c.id: c.source for c in read_nb(path).cells}, {}
+    source = cells[f"answer-{name.replace('.', '-')}"]
+    exec(f"{cells['imports']}\n{source}", defined)
+    return source, defined[TASKS[name].solution.__name__]
+
+
+@pytest.mark.parametrize('name', TASKS)
+def test_task(name, device):
+    "The solution passes, another one too; what the notebook starts from doesn't, and an empty body is told so; there are hints."
+    task = TASKS[name]
+    assert judge(task, task.solution, device).ok, judge(task, task.solution, device)
+    assert judge(task, OTHER[name], device).ok, judge(task, OTHER[name], device)
+    source, unsolved = start(name)
+    report = judge(task, unsolved, device)
+    assert not report.ok and ('Nothing comes back yet' in report) == source.endswith('...'), report
+    assert 1 <= len(task.hints) <= 3
+
+
+@pytest.mark.parametrize('name', TASKS)
+def test_wrong_answers(name, device):
+    assert len(PLANTED[name]) >= 3
+    for answer, words in PLANTED[name]:
+        report = judge(TASKS[name], answer, device)
+        assert not report.ok and words in report, (answer.__name__, report)
+
+
+@pytest.mark.parametrize('name', TASKS)
+def test_mistakes_differ(name):
+    "Each mistake that a task knows is one: it is refused, and named as itself and not as another."
+    task = TASKS[name]
+    for words, wrong in task.mistakes.items():
+        report = judge(task, wrong)
+        assert not report.ok and words in report, (words, report)
+
+
+@pytest.mark.parametrize('lesson', LESSONS)
+def test_notebook_in_step(lesson):
+    "The tasks and the learner's notebook are what the lesson says; solutions stay closed in the lesson, and out of the notebook."
+    path, = CFG.nbs_path.glob(f'{lesson}_*.ipynb')
+    for file, text in zip((CFG.lib_path/f'tasks/{path.stem}.py', CFG.config_path/f'practice/{path.name}'), practice(path)):
+        assert file.read_text(encoding='utf-8') == text, f'run `make notebooks`: {file.name} is not what {path.name} says'
+    for cell in read_nb(path).cells:
+        if '#| task' in cell.source: assert cell.metadata == {'cellView': 'form', 'jupyter': {'source_hidden': True}}, f'run `make notebooks`: {cell.id} stands open'
+    given = '\n'.join(c.source for c in read_nb(CFG.config_path/'practice'/path.name).cells if c.cell_type == 'code')
+    for task in tasks(lesson).values():
+        body = ast.parse(str(solution(task.name)).removeprefix('```python\n').removesuffix('```')).body[0].body[1:]
+        for line in (line.strip() for statement in body for line in ast.unparse(statement).splitlines()):
+            assert line not in given, f'{task.name}: the notebook gives away `{line}`'
+
+
+def test_body_goes():
+    source = 'class Layer:\n    "A layer."\n    def __call__(self, x): # any\n        "Forward."\n        # a secret\n        return x\n    def backward(self, g):\n        "Backward."\n        return g'
+    assert without_body(source) == 'class Layer:\n    "A layer."\n    def __call__(self, x): # any\n        "Forward."\n        ...\n    def backward(self, g):\n        "Backward."\n        ...'
+    with pytest.raises(ValueError, match='docstring'): without_body('def f(x): return x')
+
+
+def test_progress(kept):
+    name, task = next(iter(TASKS.items()))
+    assert '0 of' in progress()
+    first, second = hint(name), hint(name)
+    assert task.hints[0] in first and (task.hints[1] in second) and first != second
+    grade(name, lambda *args: None)
+    assert grade(name.lstrip('0'), task.solution).ok
+    entry = json.loads(kept.read_text())[name]
+    assert entry['tries'] == 2 and entry['hints'] == 2 and 'done' in entry
+    grade(name, lambda *args: None)
+    assert 'done' in json.loads(kept.read_text())[name], 'what is done stays done'
+
+
+def test_two_at_once(kept):
+    "Processes that write at the same time lose nothing."
+    code = "from fastlesson.practice import _state\nfor i in range(40):\n    with _state() as known: known.setdefault('05.1', {})['tries'] = known.get('05.1', {}).get('tries', 0) + 1"
+    with ThreadPoolExecutor() as pool: codes = [*pool.map(lambda _: subprocess.run([sys.executable, '-c', code]).returncode, range(2))]
+    assert codes == [0, 0] and json.loads(kept.read_text())['05.1']['tries'] == 80
+
+
+def test_cut_off(kept):
+    "Who is killed in the middle of writing leaves the old file whole, and no lock."
+    hint('05.1')
+    before = kept.read_text()
+    code = ("import os\nfrom fastlesson.practice import _state\nos.replace = lambda *a: os._exit(9)\n"
+            "with _state() as known: known['05.1'] = {'tries': 9}")
+    assert subprocess.run([sys.executable, '-c', code]).returncode == 9
+    assert kept.read_text() == before
+    hint('05.1')
+    assert json.loads(kept.read_text())['05.1']['hints'] == 2
+
+
+@pytest.mark.parametrize('text', ['{"05.1": {"tri', '[]', '{"05.1": 3}', ''])
+def test_damaged(kept, text):
+    "A damaged file is set aside, not lost."
+    kept.parent.mkdir()
+    kept.write_text(text)
+    with pytest.warns(UserWarning, match='is damaged'): hint('05.1')
+    aside, = kept.parent.glob('*.damaged-*')
+    assert aside.read_text() == text and json.loads(kept.read_text()) == {'05.1': {'hints': 1}}
+
+
+FILES = {'right': ('def abs_grad(x, y_grad): return y_grad * x.sign()', 'done'),
+         'raises': ('1/0', 'ZeroDivisionError'),
+         'exits': ('import sys\nsys.exit(0)', 'SystemExit'),
+         'missing': ('def other(): ...', 'has no `abs_grad`')}
+HARMFUL = {'loop': ('while True: pass', 'endless loop'),
+           'exit': ('import os\nos._exit(0)', 'ended with exit code 0'),
+           'crash': ('import os, signal\ndef abs_grad(x, y_grad): os.kill(os.getpid(), signal.SIGSEGV)', 'SIGSEGV')}
+
+
+@pytest.mark.parametrize('name', FILES)
+def test_file(kept, tmp_path, name):
+    code, words = FILES[name]
+    (tmp_path/'answer.py').write_text(code)
+    _grade_file('05.1', str(tmp_path/'answer.py'), str(tmp_path/'out.json'))
+    text, ok = json.loads((tmp_path/'out.json').read_text())
+    assert words in text and ok == (name == 'right')
+
+
+def test_harmful_files(kept, tmp_path):
+    "A file that hangs, crashes or ends the process is reported by a grader that is still there."
+    def graded(name):
+        file = tmp_path/f'{name}.py'
+        file.write_text(HARMFUL[name][0])
+        return grade_file('05.1', str(file), timeout=2 if name == 'loop' else 120)
+    with ThreadPoolExecutor(3) as pool: reports = dict(zip(HARMFUL, pool.map(graded, HARMFUL)))
+    for name, (_, words) in HARMFUL.items(): assert words in reports[name] and not reports[name].ok
+
+
+def test_command(kept, tmp_path, capsys):
+    main([])
+    assert all(f'| {name} |' in capsys.readouterr().out for name in [*TASKS][:1])
+    with pytest.raises(SystemExit, match='2'): main(['grade', '99.1', 'x.py'])
+    assert "no task '99.1'" in capsys.readouterr().err
+    (tmp_path/'answer.py').write_text('def abs_grad(x, y_grad): return x.sign()')
+    with pytest.raises(SystemExit, match='1'): main(['grade', '5.1', str(tmp_path/'answer.py')])
+    assert '`y_grad` is missing' in capsys.readouterr().out
