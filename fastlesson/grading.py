@@ -67,7 +67,8 @@ class _Watch(TorchDispatchMode):
 
 class _Run(NamedTuple):
     "What an answer did."
-    results: list
+    kind: type # Of what came back
+    results: list # The same, one by one
     error: BaseException | None
     changed: list[int] # Arguments that are no longer what they were
     watch: _Watch
@@ -87,21 +88,22 @@ def _same(a, b) -> bool:
     if bool in (type(a), type(b)) or not all(isinstance(v, (int, float, Tensor)) for v in (a, b)):
         return type(a) == type(b) and bool(a == b)
     a, b = (torch.as_tensor(v, device='cpu') for v in (a, b))
+    if a.dtype == b.dtype and torch.equal(a, b): return True   # it is much faster
     try: assert_close(a, b, check_dtype=False, equal_nan=True)
     except AssertionError: return False
     return True
 
 def _try(task: Task, answer: Callable, args: tuple) -> _Run:
     "Try an answer on copies of some arguments."
-    copies, watch, results, error = copy.deepcopy(args), _Watch(), [], None
+    copies, watch, out, error = copy.deepcopy(args), _Watch(), (), None
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         try:
-            with watch: results = _results(task.run(answer, *copies))
+            with watch: out = task.run(answer, *copies)
         except (Exception, SystemExit) as e: error = e
     meta = any(torch.is_tensor(a) and a.is_meta for a in args)   # those have no numbers to compare
     changed = [] if meta else [i for i, (a, b) in enumerate(zip(args, copies)) if not _same(a, b)]
-    return _Run(results, error, changed, watch)
+    return _Run(type(out), _results(out), error, changed, watch)
 
 # %% ../nbs/99_grading.ipynb #other-axis
 #| fold: How a reduction is sent along the other axis
@@ -180,7 +182,9 @@ def _called(task: Task, i: int, n: int) -> str:
 
 def _given(names: list[str], args: tuple) -> str:
     def size(a):
-        if isinstance(a, (list, tuple)): return ', '.join(map(size, a))
+        if isinstance(a, (list, tuple)):
+            with suppress(TypeError, ValueError): return f'{tuple(torch.tensor(a).shape)}'   # numbers
+            return ', '.join(map(size, a))
         return str(tuple(a.shape)) if torch.is_tensor(a) else f'= {a!r:.40}'
     return ', '.join(f'`{name}` {size(a)}' for name, a in zip(names, args))
 
@@ -218,7 +222,7 @@ def _wrong(task: Task, names: list[str], cases: list[tuple], right: list[_Run], 
             looks = ' It has infinities or NaNs: something overflows, or 0 is divided by 0.' + _where(cases, failing)
         if got.shape != want.shape:
             text = f'{name} has shape `{tuple(got.shape)}`, and should have `{tuple(want.shape)}`.'
-            looks = looks or _shape_fault(got, want)
+            looks = looks or _shape_fault(got, want) + _where(cases, failing)
     looks = looks or _where(cases, failing)
     return f'{text}{looks} For example, with {_given(names, cases[k])} it is {_shown(got)}, and should be {_shown(want)}.'
 
@@ -249,7 +253,8 @@ def _is_empty(answer: Callable) -> bool:
     "Does it do nothing yet? Of a class: does a method?"
     nothing = _bare.__code__.co_code, _documented.__code__.co_code
     fns = vars(answer).values() if isinstance(answer, type) else [answer]
-    return any(f.__code__.co_code in nothing for f in fns if hasattr(f, '__code__'))
+    codes = [f.__code__ for f in fns if hasattr(f, '__code__')]
+    return any(code.co_code in nothing and code.co_consts[-1] is None for code in codes)
 
 # %% ../nbs/99_grading.ipynb #judge
 class Text(str):
@@ -270,17 +275,20 @@ def judge(
     device: torch.device | str = 'cpu', # Where it should work, besides the CPU
 ) -> Report:
     "Try an answer on all cases: what is right, and of what is wrong, which mistake it looks like."
-    names, cases = [*inspect.signature(task.solution).parameters], task.cases('cpu', torch.float64)
+    names, cases = [*inspect.signature(task.run).parameters][1:], task.cases('cpu', torch.float64)
+    if names == ['args']: names = [*inspect.signature(task.solution).parameters]
     right, tried = ([_try(task, fn, args) for args in cases] for fn in (task.solution, answer))
     faults, raised = [], [k for k, run in enumerate(tried) if run.error]
     counts = [(len(run.results), len(ours.results)) for run, ours in zip(tried, right)]
     other = next((pair for pair in counts if pair[0] != pair[1]), None)
-    if _is_empty(answer) or all(run.results in ([None], [...]) for run in tried):
+    if _is_empty(answer) or all(run.kind in (type(None), type(...)) for run in tried):
         faults += ['Nothing comes back yet. Write the body where `...` stands, and end it with a `return`.']
     elif raised:
         def same(wrong): return all(str(_try(task, wrong, cases[k]).error) == str(tried[k].error) for k in raised)
         looks = next((f' {words}' for words, wrong in task.mistakes.items() if same(wrong)), '') or _where(cases, raised)
         faults += [f'{_raised(tried[raised[0]].error, answer)}{looks} It got {_given(names, cases[raised[0]])}.']
+    elif issubclass(right[0].kind, Tensor) and not issubclass(tried[0].kind, Tensor):
+        faults += [f'It returns a `{tried[0].kind.__name__}`, and should return a tensor.']
     elif other:
         faults += [f"It returns {other[0]} result{'s' * (other[0] != 1)} instead of {other[1]}" + (': is a parameter not registered?' if isinstance(task.solution, type) else '.')]
     else:

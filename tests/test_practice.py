@@ -8,10 +8,12 @@ from pathlib import Path
 from runpy import run_path
 
 import pytest
+import torch
 from execnb.nbio import read_nb
 from nbdev.config import get_config
+from torch import nn
 
-from fastlesson.grading import judge
+from fastlesson.grading import Task, judge, shapes
 from fastlesson.practice import _grade_file, grade, grade_file, hint, main, progress, solution, tasks
 from fastlesson.processors import practice, without_body
 
@@ -128,6 +130,56 @@ def test_damaged(kept, text):
     with pytest.warns(UserWarning, match='is damaged'): hint('05.1')
     aside, = kept.parent.glob('*.damaged-*')
     assert aside.read_text() == text and json.loads(kept.read_text()) == {'05.1': {'hints': 1}}
+
+
+class Layer(nn.Module):
+    "A layer of one weight and one bias."
+    def __init__(self, w, b):
+        "Keep both as parameters."
+        super().__init__()
+        self.w, self.b = nn.Parameter(w), nn.Parameter(b)
+    def forward(self, x):
+        "The output."
+        return x @ self.w + self.b
+
+class Unregistered(Layer):
+    def __init__(self, w, b):
+        nn.Module.__init__(self)
+        self.w, self.b = nn.Parameter(w), b.clone()
+
+class Unwritten(Layer):
+    def forward(self, x):
+        "The output."
+        ...
+
+def transposed(a): return [[*row] for row in zip(*a)]
+def halves(x): return x / 2
+def third(x, axis): return x.sum(axis)
+LAYER = Task('00.1', Layer, shapes('n d', 'd h', 'h'), run=lambda cls, x, w, b: (layer := cls(w, b), layer(x)))
+LISTS = Task('00.2', transposed, lambda device, dtype: [([[1., 2., 3.], [4., 5., 6.]],), ([[1.], [2.]],)])
+HALVES = Task('00.3', halves, shapes('n d'))
+SUMS = Task('00.4', third, lambda device, dtype: [(torch.arange(24.).reshape(4, 3, 2).to(device, dtype), axis) for axis in range(3)])
+
+
+@pytest.mark.parametrize('task, answer, words', [
+    (LAYER, Layer, 'done'), (LAYER, Unregistered, 'is a parameter not registered?'), (LAYER, Unwritten, 'Nothing comes back yet'),
+    (LISTS, lambda a: [list(row) for row in zip(*a)], 'done'), (LISTS, lambda a: a, 'It is transposed.'), (LISTS, lambda a: [list(zip(*a))[0]], 'has shape `(1, 2)`'),
+    (HALVES, lambda x: x // 2, 'is wrong in 5 of 5'), (HALVES, lambda x: (x / 2).trunc(), 'cut off to whole numbers'), (HALVES, lambda x: (x / 2).int(), 'cut off to whole numbers'),
+    (HALVES, lambda x: (x / 2).squeeze(), 'goes wrong only with a single row'), (HALVES, lambda x: (x / 2).tolist(), 'returns a `list`, and should return a tensor'),
+    (HALVES, lambda x: x / len(x), 'is wrong in'), (HALVES, lambda x: 3., 'returns a `float`'), (HALVES, lambda: 3, 'It raises `TypeError`'),
+    (HALVES, lambda x: x.to('cpu', copy=True).numpy() / 2, 'returns a `ndarray`'), (HALVES, lambda x: sys.exit(), 'It raises `SystemExit`'),
+    (SUMS, lambda x, axis: x.sum(0), 'has shape `(3, 2)`'), (SUMS, lambda x, axis: x.sum(axis, keepdim=True), 'not their shape'),
+], ids=lambda v: getattr(v, 'name', getattr(v, '__name__', v)))
+def test_judge(task, answer, words):
+    "Classes, lists of numbers and other arguments than tensors are judged, too."
+    assert words in judge(task, answer)
+
+
+def test_judge_leaves_no_traces():
+    "What an answer draws or changes is its own."
+    before = torch.get_rng_state()
+    judge(HALVES, lambda x: torch.rand_like(x).mul_(x))
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 FILES = {'right': ('def abs_grad(x, y_grad): return y_grad * x.sign()', 'done'),
