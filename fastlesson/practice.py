@@ -29,7 +29,7 @@ from filelock import FileLock
 from platformdirs import user_state_path
 
 from .data import default_device
-from .grading import Report, Task, Text, judge
+from .grading import Report, Task, Message, judge
 
 # %% ../nbs/93_practice.ipynb #find
 def tasks(lesson: str = '') -> dict[str, Task]: # Of '05'; by default of all lessons
@@ -68,7 +68,7 @@ def _state() -> Iterator[dict[str, dict]]:
         os.replace(new, path)
 
 # %% ../nbs/93_practice.ipynb #progress
-def progress() -> Text:
+def progress() -> Message:
     "A bar and a table of what is done."
     every = tasks()
     with _state() as known: entries = {name: known.get(name, {}) for name in every}
@@ -78,7 +78,7 @@ def progress() -> Text:
             for name, e in entries.items()]
     head = [f"{'█' * filled}{'░' * (30 - filled)} {done} of {len(every)} done", '',
             '| task | to write | done | tries | hints |', '|---|---|---|---|---|']
-    return Text('\n'.join(head + rows))
+    return Message('\n'.join(head + rows))
 
 # %% ../nbs/93_practice.ipynb #grade
 def grade(
@@ -96,7 +96,7 @@ def grade(
     except OSError as e: warnings.warn(f'Your progress could not be kept: {e}')
     return report
 
-def hint(task: str) -> Text:
+def hint(task: str) -> Message:
     "The next hint: each says more than the last."
     found = _find(task)
     n = len(found.hints)
@@ -104,11 +104,11 @@ def hint(task: str) -> Text:
         entry = known.setdefault(found.name, {})
         entry['hints'] = min(entry.get('hints', 0) + 1, n)
     then = f'`hint({found.name!r})` says more.' if entry['hints'] < n else f'`solution({found.name!r})` shows how we wrote it.'
-    return Text(f"**Hint {entry['hints']} of {n}.** {found.hints[entry['hints'] - 1]} {then}" if n else then)
+    return Message(f"**Hint {entry['hints']} of {n}.** {found.hints[entry['hints'] - 1]} {then}" if n else then)
 
-def solution(task: str) -> Text:
+def solution(task: str) -> Message:
     "How we wrote it; there are other ways."
-    return Text(f'```python\n{inspect.getsource(_find(task).solution)}```')
+    return Message(f'```python\n{inspect.getsource(_find(task).solution)}```')
 
 # %% ../nbs/93_practice.ipynb #grade-file
 def _grade_file(name: str, file: str, out: str) -> None:

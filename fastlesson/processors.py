@@ -58,7 +58,7 @@ class lesson(Processor):
         pictures = prose.count('$$')//2 + sum('image/' in str(data.keys()) for data in shown)
         words = re.sub(r'<details>.*?</details>|\$\$.*?\$\$', '', prose, flags=re.S).split()
         minutes = len(words)/220 + len(seen.splitlines())/20 + pictures/3 + 2*len(figures)
-        claims, run = sum('{.tick}' in c.source for c in code), self.nb.metadata.get('checked')
+        claims, run = sum('{.tick}' in c.source for c in self.nb.cells if c.cell_type == 'code'), self.nb.metadata.get('checked')
         checked = f'<span class="tick">✓</span> {claims} claims checked'
         if run:
             day, device = date.fromisoformat(run['date']), run['device'].replace('cpu', 'CPU')

@@ -163,12 +163,12 @@ SUMS = Task('00.4', third, lambda device, dtype: [(torch.arange(24.).reshape(4, 
 
 @pytest.mark.parametrize('task, answer, words', [
     (LAYER, Layer, 'done'), (LAYER, Unregistered, 'is a parameter not registered?'), (LAYER, Unwritten, 'Nothing comes back yet'),
-    (LISTS, lambda a: [list(row) for row in zip(*a)], 'done'), (LISTS, lambda a: a, 'It is transposed.'), (LISTS, lambda a: [list(zip(*a))[0]], 'has shape `(1, 2)`'),
+    (LISTS, lambda a: [list(row) for row in zip(*a)], 'done'), (LISTS, lambda a: a, 'It is transposed.'), (LISTS, lambda a: [list(zip(*a))[0]], 'its shape is `(1, 2)`'),
     (HALVES, lambda x: x // 2, 'is wrong in 5 of 5'), (HALVES, lambda x: (x / 2).trunc(), 'cut off to whole numbers'), (HALVES, lambda x: (x / 2).int(), 'cut off to whole numbers'),
     (HALVES, lambda x: (x / 2).squeeze(), 'goes wrong only with a single row'), (HALVES, lambda x: (x / 2).tolist(), 'returns a `list`, and should return a tensor'),
     (HALVES, lambda x: x / len(x), 'is wrong in'), (HALVES, lambda x: 3., 'returns a `float`'), (HALVES, lambda: 3, 'It raises `TypeError`'),
     (HALVES, lambda x: x.to('cpu', copy=True).numpy() / 2, 'returns a `ndarray`'), (HALVES, lambda x: sys.exit(), 'It raises `SystemExit`'),
-    (SUMS, lambda x, axis: x.sum(0), 'has shape `(3, 2)`'), (SUMS, lambda x, axis: x.sum(axis, keepdim=True), 'not their shape'),
+    (SUMS, lambda x, axis: x.sum(0), 'its shape is `(3, 2)`'), (SUMS, lambda x, axis: x.sum(axis, keepdim=True), 'not their shape'),
 ], ids=lambda v: getattr(v, 'name', getattr(v, '__name__', v)))
 def test_judge(task, answer, words):
     "Classes, lists of numbers and other arguments than tensors are judged, too."
