@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .forward import relu
+from .guard import fits
 
 # %% ../nbs/04_depth.ipynb #activations
 #| fold: Activations by name
@@ -63,10 +64,13 @@ def layer_stats(
 ) -> LayerStats: # In `float64`, on the CPU
     "Size of signal and gradient, layer by layer, in a stack of layers without bias."
     f, weights, outputs = _activation(activation), list(weights), []
-    _check_stack(x, weights)
+    fits('x (n, n_in)', x, n=1, n_in=1)
+    if not weights: raise ValueError("weights is empty: it must have one for each layer")
     with torch.inference_mode(False), torch.enable_grad():
         signal = x.detach().clone().requires_grad_()
-        for w in weights: outputs.append(signal := f(signal @ w.detach().clone()))
+        for i, w in enumerate(weights):
+            fits(f'x (n, n_in), weights[{i}] (n_in, n_out)', signal, w)
+            outputs.append(signal := f(signal @ w.detach().clone()))
         source = x.device if generator is None else generator.device
         grad = torch.randn(signal.shape, generator=generator,
                            device=source, dtype=x.dtype)
@@ -76,17 +80,3 @@ def layer_stats(
     def std(t): return t.std(correction=0)
     return LayerStats(measured(outputs, torch.mean), measured(outputs, std),
                       measured(grads, std))
-
-# %% ../nbs/04_depth.ipynb #check-stack
-#| fold: How its arguments are checked
-def _check_stack(x, weights) -> None:
-    "Reject inputs that are empty or not floating, and weights of another dtype or device."
-    if x.ndim != 2 or not x.numel() or not x.is_floating_point():
-        raise ValueError(f"x is {tuple(x.shape)}, {x.dtype}: "
-                         "it must be (n, n_in), not empty, of a floating dtype")
-    if not weights:
-        raise ValueError("weights is empty: it must have a weight for each layer")
-    for i, w in enumerate(weights):
-        if w.dtype != x.dtype or w.device != x.device:
-            raise ValueError(f"weights[{i}] is {w.dtype} on {w.device}, "
-                             f"and x is {x.dtype} on {x.device}: they must agree")

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from .guard import fits
+
 # %% ../nbs/02_forward.ipynb #linear
 def linear(
     x: Tensor, # Input, shape `(n, n_in)`
@@ -18,13 +20,7 @@ def linear(
     b: Tensor, # Bias, shape `(n_out,)`
 ) -> Tensor: # Output, shape `(n, n_out)`
     "A linear layer: `x @ w + b`."
-    one_dtype = x.dtype == w.dtype == b.dtype and x.is_floating_point()
-    if x.ndim != 2 or w.ndim != 2 or b.shape != w.shape[1:] or not one_dtype:
-        tensors = dict(x=x, w=w, b=b)
-        given = ', '.join(f"{name} is {tuple(t.shape)}, {t.dtype}"
-                          for name, t in tensors.items())
-        raise ValueError(f"{given}: they must be (n, n_in), (n_in, n_out) "
-                         "and (n_out,), of one floating dtype")
+    fits('x (n, n_in), w (n_in, n_out), b (n_out)', x, w, b)
     return x @ w + b
 
 # %% ../nbs/02_forward.ipynb #relu
@@ -32,6 +28,7 @@ def relu(
     x: Tensor, # Numbers, any shape
 ) -> Tensor: # The same shape, with 0 for all that were below
     "The larger of 0 and `x`, entry by entry; its slope at 0 is 0."
+    fits('x (...)', x)
     return x.masked_fill(x <= 0, 0)
 
 # %% ../nbs/02_forward.ipynb #params
@@ -48,7 +45,8 @@ def forward(
     params: Params, # Weights and biases
 ) -> Tensor: # Outputs, shape `(n, n_out)`
     "The two-layer model: linear, ReLU, linear."
-    return linear(relu(linear(x, params.w1, params.b1)), params.w2, params.b2)
+    w1, b1, w2, b2 = params
+    return linear(relu(linear(x, w1, b1)), w2, b2)
 
 # %% ../nbs/02_forward.ipynb #mse
 def mse(
@@ -56,13 +54,8 @@ def mse(
     target: Tensor, # What it should say, shape `(n,)`
 ) -> Tensor: # The loss, shape `()`
     "Mean of the squared differences between output and target."
-    shapes_fit = target.ndim == 1 and output.shape == (len(target), 1) and len(target)
-    if not shapes_fit or not output.is_floating_point():
-        raise ValueError(f"output is {tuple(output.shape)}, {output.dtype}, "
-                         f"and target is {tuple(target.shape)}: they must be "
-                         "(n, 1), floating, with at least one row, and (n,); "
-                         "target.squeeze(-1) drops a last dimension of 1, "
-                         "output[:, None] adds one")
+    fits('output (n, 1), target (n) real', output, target, n=1,
+         hint='target.squeeze(-1) drops a last dimension of 1, output[:, None] adds one')
     return (output.squeeze(-1) - target).pow(2).mean()
 
 # %% ../nbs/02_forward.ipynb #check-inputs
@@ -73,10 +66,6 @@ def check_inputs(
     params: Params, # Weights and biases, with one output
 ) -> None:
     "Refuse what doesn't fit together, from shapes and types alone."
+    fits('x (n, n_in), target (n) real, w1 (n_in, n_hidden), b1 (n_hidden), '
+         'w2 (n_hidden, 1), b2 (1)', x, target, *params)
     if len(x) == 0: raise ValueError("x has no rows: a mean over none is not a number")
-    meta = Params(*(p.to('meta') for p in params))   # shapes and types without numbers: this costs nothing
-    try: mse(forward(x.to('meta'), meta), target.to('meta'))
-    except (RuntimeError, ValueError) as e:
-        tensors = dict(x=x, target=target) | params._asdict()
-        shapes = ', '.join(f'{name} {tuple(t.shape)}' for name, t in tensors.items())
-        raise type(e)(f'{e} (given: {shapes})') from e

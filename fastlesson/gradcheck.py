@@ -43,10 +43,9 @@ def _pieces(case, where, step, by) -> tuple[list[float], float, float]:
         inputs = _copies(case.inputs)
         inputs[case.which].view(-1)[where] += shift * step * by
         outs.append(case.fn(*inputs).detach() * case.out_grad)
-    changes = torch.stack([b - a for a, b in pairwise(outs)]).reshape(4, -1)
+    changes = torch.stack([b - a for a, b in pairwise(outs)]).reshape(4, -1) / (step/2)
     moving, terms = (changes != 0).any(0), outs[2].flatten().abs()
     rounding = 10 * EPS / step * (terms[moving].sum() + (terms * ~moving).max()).item()
-    changes /= step/2
     return changes.sum(1).tolist(), changes.abs().sum(1).max().item(), rounding
 
 # %% ../nbs/06_gradcheck.ipynb #slope
@@ -69,8 +68,7 @@ def _differences(case) -> Tensor: # four rows, with a column for each entry
 # %% ../nbs/06_gradcheck.ipynb #looks
 #| fold: How `_looks` and `_fault` recognise mistakes
 def _looks(case, g, right, right_ones, at) -> Iterator[tuple[str, Tensor, Tensor]]:
-    "What a gradient looks like, and two tensors that are equal if it is that mistake."
-    yield "the sign is wrong", at(g), -right
+    yield "the sign is wrong", at(g), -right   # the last two are equal if it is so
     yield "the upstream gradient is missing: multiply by out_grad", at(g), right_ones
     if g.ndim == 2 and g.shape == g.T.shape: yield "it is transposed", at(g.T), right
     for axis in range(case.out_grad.ndim):
@@ -131,11 +129,13 @@ def _judge(case, g) -> Finding: # which entry is furthest off, and what it looks
     doubt, error = bend + rounding, (case.at(g) - right).abs()
     top = max(size[doubt <= .01 * size].tolist(), default=0.)
     seen = (doubt <= .01 * size) | (doubt <= 1e-6 * top)
-    good = seen & (error <= eps**.5 * right.abs() + doubt)
-    wrong = case.at(g).isnan() | seen & ~(error <= eps**.5 * right.abs() + doubt + 10*eps*top)
-    why = {f"too small for {kind}": seen & ~good, "where fn is not finite": doubt.isinf(),
-           "on a kink": ~seen & (bend > rounding),
-           "hidden by the rounding of fn": ~seen & (bend <= rounding) & doubt.isfinite()}
+    small, scale = .01 * right.abs(), size.clamp_min(top)
+    sure = seen & (rounding <= small.maximum(1e-6*scale)) & (bend <= small.maximum(1e-3*scale))
+    good = sure & (error <= eps**.5 * right.abs() + doubt)
+    wrong = ~(case.at(g).isfinite() & ~(seen & (error > eps**.5 * right.abs() + doubt + 10*eps*top)))
+    why = {f"too small for {kind}": sure & ~good, "where fn is not finite": doubt.isinf(),
+           "on a kink": ~sure & (bend > rounding),
+           "hidden by the rounding of fn": ~sure & (bend <= rounding) & doubt.isfinite()}
     left = ', '.join(f"{n} {w}" for w, mask in why.items() if (n := (mask & ~wrong).sum()))
     if not (good | wrong).any():
         return Finding(name, False, f"can't be judged: {left}. Take other, random inputs")
@@ -161,25 +161,25 @@ def _along(case, g, eps) -> str: # what is wrong when all entries move at once
     v = torch.randn(g.numel(), generator=draw, dtype=torch.float64, device='cpu')
     right, bend, rounding, size = _slope(case, slice(None), v)
     found, doubt = (g.flatten() @ v).item(), bend + rounding
-    if abs(found - right) <= eps**.5 * g.norm() + doubt or not doubt <= .01 * size: return ''
+    if not doubt <= .01 * size and math.isfinite(found): return "; the others can't be judged"
+    if abs(found - right) <= eps**.5 * g.norm() + doubt: return ''
     return (f", but WRONG in others: along a random direction the slope is {found:.4g} "
             f"and should be {right:.4g}. Raise max_entries")
 
 # %% ../nbs/06_gradcheck.ipynb #ask-twice
 #| fold: How `_ask_twice` looks for side effects, and how inputs are prepared
 def _ask_twice(grad_fn, inputs, names, out_grad) -> tuple[list, list[Finding]]:
-    "The gradients, and what is wrong with the way they are computed."
-    answers, faults, args = [], [], (*inputs, out_grad)
-    for _ in range(2):
+    answers, args = [], (*inputs, out_grad)
+    for _ in range(2):   # the second time shows what the first has left behind
         grads = grad_fn(*(copies := _copies(args)))
         several = isinstance(grads, Iterable) and not torch.is_tensor(grads)
         answers.append(_copies(grads if several else [grads]))
     if len(answers[0]) != len(inputs):
         raise ValueError(f"grad_fn returns {len(answers[0])} gradients for {len(inputs)} "
                          "inputs: give one for each, None where none is wanted")
-    faults += [f"changes {name}, which belongs to the caller"
-               for name, copy, t in zip([*names, 'out_grad'], copies, args)
-               if torch.is_tensor(t) and not torch.equal(copy, t)]
+    faults = [f"changes {name}, which belongs to the caller"
+              for name, copy, t in zip([*names, 'out_grad'], copies, args)
+              if torch.is_tensor(t) and not torch.equal(copy, t)]
     again = [name for name, a, b in zip(names, *answers) if not _alike(a, b, 1e-3)]
     if again: faults.append(f"gives another gradient of {', '.join(again)} when called "
                             "again: a buffer that is not cleared?")
@@ -214,7 +214,8 @@ def _upstream(fn, inputs, out_grad, draw) -> Tensor: # unless differences can't 
     if out.numel() == 0 or not out.isfinite().all() or not _alike(out, again, 1e-9):
         raise ValueError("the output of fn is empty, not finite, or another when it is "
                          "called again: differences have nothing to compare")
-    if out_grad is None: out_grad = torch.randn(out.shape, generator=draw, device='cpu')
+    out_grad = (torch.randn(out.shape, generator=draw, device='cpu') if out_grad is None
+                else torch.as_tensor(out_grad, device='cpu'))
     if out_grad.shape != out.shape or not out_grad.isfinite().all() or not out_grad.any():
         raise ValueError(f"out_grad has shape {(*out_grad.shape,)}: it must have that of the "
                          f"output, {(*out.shape,)}, be finite, and not 0 everywhere")

@@ -9,32 +9,20 @@ __all__ = ['lecun_std', 'glorot_std', 'he_std', 'init_params', 'monte_carlo']
 #| fold: Setup, what the package needs
 import math
 from collections.abc import Callable
-from numbers import Integral, Real
 
 import torch
 from torch import Tensor
 
 from .data import default_device
 from .forward import Params, relu
-
-# %% ../nbs/03_init.ipynb #number
-#| fold: How sizes and factors are checked
-def _numbers(**values: float) -> list:
-    "Plain numbers; reject sizes (`n_...`) that are not positive integers, infinities and NaNs."
-    for name, v in values.items():
-        size = name.startswith('n_')
-        right_type = isinstance(v, Integral if size else Real) and not isinstance(v, bool)
-        if not right_type or not (v >= 1 if size else math.isfinite(v)):
-            wanted = 'whole number, 1 or more' if size else 'finite number'
-            raise ValueError(f"{name} is {v!r}: it must be a {wanted}")
-    return [int(v) if isinstance(v, Integral) else float(v) for v in values.values()]
+from .guard import finite, fits, whole
 
 # %% ../nbs/03_init.ipynb #lecun-std
 def lecun_std(
     n_in: int, # Inputs of the layer
 ) -> float: # Standard deviation for its weights
     "LeCun initialisation: a linear layer preserves the second moment."
-    n_in, = _numbers(n_in=n_in)
+    n_in, = whole(n_in=n_in)
     return math.sqrt(1 / n_in)
 
 # %% ../nbs/03_init.ipynb #glorot-std
@@ -43,7 +31,7 @@ def glorot_std(
     n_out: int, # Its outputs
 ) -> float: # Standard deviation for its weights
     "Glorot initialisation: between what the two passes would want."
-    n_in, n_out = _numbers(n_in=n_in, n_out=n_out)
+    n_in, n_out = whole(n_in=n_in, n_out=n_out)
     return math.sqrt(2 / (n_in + n_out))
 
 # %% ../nbs/03_init.ipynb #he-std
@@ -52,7 +40,7 @@ def he_std(
     a: float = 0., # Slope of the activation below zero: 0 for ReLU, 1 for none at all
 ) -> float: # Standard deviation for its weights
     "He initialisation: makes up for what a ReLU takes away."
-    n_in, a = _numbers(n_in=n_in, a=a)
+    (n_in,), (a,) = whole(n_in=n_in), finite(a=a)
     return math.sqrt(2 / n_in) / math.hypot(1, a)
 
 # %% ../nbs/03_init.ipynb #init-params
@@ -81,12 +69,12 @@ def init_params(
 #| fold: How its arguments are checked
 def _check_params(n_in, n_hidden, n_out, gains, dtype) -> list:
     "Sizes and gains as plain numbers; reject a pair that isn't one, and weights that overflow."
-    if not dtype.is_floating_point:
-        raise ValueError(f"dtype is {dtype}: it must be a floating one, such as torch.float32")
-    if len(gains) != 2:
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise ValueError(f"dtype is {dtype!r}: it must be a floating one, such as torch.float32")
+    if not hasattr(gains, '__len__') or len(gains) != 2:
         raise ValueError(f"gains is {gains!r}: it must be two numbers, one for each layer")
-    *sizes, g1, g2 = _numbers(n_in=n_in, n_hidden=n_hidden, n_out=n_out,
-                              **{'gains[0]': gains[0], 'gains[1]': gains[1]})
+    sizes = whole(n_in=n_in, n_hidden=n_hidden, n_out=n_out)
+    g1, g2 = finite(**{'gains[0]': gains[0], 'gains[1]': gains[1]})
     largest = 8 * max(abs(g1) / math.sqrt(sizes[0]), abs(g2) / math.sqrt(sizes[1]))
     if largest > torch.finfo(dtype).max:   # eight standard deviations must fit
         raise ValueError(f"gains is {gains!r}: such weights are too large for {dtype}")
@@ -105,10 +93,8 @@ def monte_carlo(
     generator: torch.Generator | None = None, # By default torch's own
 ) -> tuple[Tensor, Tensor]: # Mean and std of each model, `(n_draws,)`
     "Mean and standard deviation of the output, for many freshly drawn models."
-    n_draws, n_hidden = _numbers(n_draws=n_draws, n_hidden=n_hidden)
-    if x.ndim != 2 or not x.numel() or not x.is_floating_point():
-        raise ValueError(f"x is {tuple(x.shape)}, {x.dtype}: "
-                         "it must be (n, n_in), not empty, of a floating dtype")
+    n_draws, n_hidden = whole(n_draws=n_draws, n_hidden=n_hidden)
+    fits('x (n, n_in)', x, n=1, n_in=1)
     means, stds, wide = [], [], max(1, 2000 // n_hidden)
     for start in range(0, n_draws, wide):
         draws = [init_params(x.shape[1], n_hidden, n_out, gains,

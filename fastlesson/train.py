@@ -7,6 +7,7 @@ __all__ = ['log_softmax', 'cross_entropy', 'cross_entropy_grad', 'CrossEntropy',
 
 # %% ../nbs/09_train.ipynb #imports
 #| fold: Setup: what the package needs
+import math
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from .guard import fits, whole
 from .layers import Layer, Model
 
 # %% ../nbs/09_train.ipynb #log-softmax
@@ -21,25 +23,15 @@ def log_softmax(
     logits: Tensor, # One row for each image, shape `(n, k)`
 ) -> Tensor: # Logarithms of the probabilities, shape `(n, k)`
     "Logarithm of the softmax of each row, by the log-sum-exp trick."
-    if not logits.is_floating_point():
-        raise ValueError(f"logits is {logits.dtype}: it must be of a floating dtype")
+    fits('logits (n, k)', logits)
     shifted = logits - logits.max(1, keepdim=True).values
     return shifted - shifted.exp().sum(1, keepdim=True).log()
 
 # %% ../nbs/09_train.ipynb #check-target
 #| fold: How targets that are not classes are refused
-def _check_shapes(logits: Tensor, target: Tensor, name: str = 'target') -> None:
-    "Refuse what is not a row of logits, and a class number, for each image."
-    if logits.ndim != 2 or len(logits) == 0 or not logits.is_floating_point():
-        raise ValueError(f"logits has shape {tuple(logits.shape)}, {logits.dtype}: "
-                         "it must be (n, k), with n at least 1, of a floating dtype")
-    if target.shape != logits.shape[:1] or target.dtype != torch.int64:
-        raise ValueError(f"{name} is {tuple(target.shape)}, {target.dtype}: it must be "
-                         f"({len(logits)},), torch.int64, a class for each row of logits")
-
 def _check_target(logits: Tensor, target: Tensor, name: str = 'target') -> None:
-    "Refuse class numbers that are not 0 to k - 1, too."
-    _check_shapes(logits, target, name)
+    "Refuse what is not a row of logits, and a class number from 0 to k - 1, for each image."
+    fits(f'logits (n, k), {name} (n) int64', logits, target, n=1)
     k = logits.shape[1]
     if target.min() < 0 or target.max() >= k:
         raise ValueError(f"{name} runs from {target.min()} to {target.max()}: "
@@ -74,7 +66,7 @@ class CrossEntropy(Layer):
         target: Tensor, # The right class of each row, `int64`, shape `(n,)`
     ) -> Tensor: # As `cross_entropy`, shape `()`
         "The loss; keeps the logarithms of the probabilities for `backward`."
-        _check_shapes(logits, target)
+        fits('logits (n, k), target (n) int64', logits, target, n=1)
         self.log_p, self.columns = log_softmax(logits), target[:, None]
         return -self.log_p.gather(1, self.columns).mean()
     def backward(self) -> Tensor: # Gradient of the logits, shape `(n, k)`
@@ -101,9 +93,9 @@ class SGD:
         lr: float, # Learning rate
         momentum: float = 0., # Share of the velocity that is kept, 0 to below 1
     ):
-        if not (lr > 0 and 0 <= momentum < 1):
+        if not (0 < lr < math.inf and 0 <= momentum < 1):
             raise ValueError(f"lr is {lr} and momentum {momentum}: "
-                             "they must be above 0, and from 0 to below 1")
+                             "they must be above 0, finite, and from 0 to below 1")
         self.params, self.lr, self.momentum = list(params), lr, momentum
         if not self.params: raise ValueError("params is empty: there is nothing to train")
         self.velocity = [torch.zeros_like(p) for p in self.params]
@@ -154,9 +146,9 @@ def fit(
     seed: int = 0, # For the order of the images
 ) -> History: # How it went
     "Train a model, in place, with SGD on its own gradients."
-    if epochs < 1 or batch_size < 1:
-        raise ValueError(f"epochs is {epochs} and batch_size {batch_size}: "
-                         "both must be at least 1")
+    epochs, batch_size = whole(epochs=epochs, batch_size=batch_size)
+    if not isinstance(model, Model):
+        raise TypeError(f"model is a {type(model).__name__}: it must be a Model of lesson 7")
     for images, classes, name in ((x, target, 'target'), (x_valid, y_valid, 'y_valid')):
         logits = model.predict(images[:1]).expand(len(images), -1)
         _check_target(logits, classes, name)

@@ -52,9 +52,9 @@ def test_nothing_is_changed():
 
 def test_other_devices_and_shapes_are_refused():
     x, target, params = problem(6, 4, 3)
-    with pytest.raises(RuntimeError, match='device'): forward_backward(x, target, params._replace(w1=params.w1.to('meta')))
-    with pytest.raises(ValueError, match=r'b is \(2,\)'): forward_backward(x, target, params._replace(b1=params.b1[:2]))
-    with pytest.raises(ValueError, match=r'output is \(6, 2\)'): forward_backward(x, target, Params(*params[:2], torch.cat([params.w2]*2, 1), torch.cat([params.b2]*2)))
+    with pytest.raises(ValueError, match='w1 is .* on meta.*on one device'): forward_backward(x, target, params._replace(w1=params.w1.to('meta')))
+    with pytest.raises(ValueError, match=r'b1 is \(2,\)'): forward_backward(x, target, params._replace(b1=params.b1[:2]))
+    with pytest.raises(ValueError, match=r'w2 is \(3, 2\)'): forward_backward(x, target, Params(*params[:2], torch.cat([params.w2]*2, 1), torch.cat([params.b2]*2)))
     with pytest.raises(ValueError, match='y_grad'): linear_grad(x, params.w1, x)
     with pytest.raises(ValueError, match='y_grad'): relu_grad(x, x[:1])
     with pytest.raises(ValueError, match='target'): mse_grad(x[:, :1], target[:1])

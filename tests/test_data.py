@@ -47,6 +47,8 @@ class Server(BaseHTTPRequestHandler):
         body = FILES[name]
         if how == 'missing': return self.send_error(404)
         if how == 'silent': return time.sleep(1.5)
+        if how == 'drips': body = body[:1] * 1000
+        if how == 'endless': body *= 1000
         if how == 'wrong': body = body[:-1] + bytes([body[-1] ^ 1])
         self.send_response(200)
         self.send_header('Content-Length', str(len(body)))
@@ -57,6 +59,10 @@ class Server(BaseHTTPRequestHandler):
             if how == 'slow':
                 self.halfway.set()
                 time.sleep(.4)
+        elif how == 'drips':
+            for i in range(20):   # a little now and then is not silence
+                self.wfile.write(body[50*i:50*i+50])
+                time.sleep(.05)
         else: self.wfile.write(body)
 
 
@@ -86,8 +92,9 @@ def check(tensors):
     (idx((0, 28, 28)), r'impossible shape, \(0, 28, 28\)'),
     (struct.pack('>4B3i', 0, 0, 8, 3, -2, -3, 4) + bytes(24), r'impossible shape, \(-2, -3, 4\)'),   # their product is right
     (idx((3, 2), 5), r'promises 6 numbers, shape \(3, 2\), and holds 5'),
-    (idx((3, 2), 7), 'holds 7'),
-    (struct.pack('>4B2i', 0, 0, 8, 2, 2**30, 2**30) + bytes(3), 'holds 3')])
+    (idx((3, 2), 7), 'holds more'),
+    (gzip.compress(idx((3, 2)) + bytes(50_000_000)), 'holds more'),   # unpacked no further than promised
+    (struct.pack('>4B2i', 0, 0, 8, 2, 2**30, 2**30) + bytes(3), r'impossible shape, \(1073741824')])
 def test_bad_file(tmp_path, content, fault):
     path = tmp_path/'file'
     path.write_bytes(content)
@@ -130,12 +137,15 @@ def test_labels_above_nine(tmp_path, monkeypatch):
     assert str(labels) in str(e.value)
 
 
-@pytest.mark.parametrize('way, fault', [('missing', '404'), ('silent', 'timed out'), ('wrong', 'hash'), ('cut', 'IncompleteRead')])
-def test_bad_server(serve, tmp_path, way, fault):
+@pytest.mark.parametrize('way, fault', [('missing', '404'), ('silent', 'timed out'), ('wrong', 'hash'), ('cut', 'IncompleteRead'), ('drips', 'not there after 0.1 seconds'), ('endless', 'more than 40000 bytes')])
+def test_bad_server(serve, tmp_path, monkeypatch, way, fault):
+    monkeypatch.setattr(data, 'LARGEST', 40_000)
+    if way == 'drips': monkeypatch.setattr(data, 'LONGEST', .1)
     serve(way)
     with pytest.raises(ConnectionError, match=fault) as e: data._mnist()
     assert NAME in str(e.value) and 'FASTLESSON_DATA' in str(e.value)
     assert list((tmp_path/'cache').iterdir()) == []
+    monkeypatch.setattr(data, 'LONGEST', 60)
     serve(way, 'good')   # the second mirror helps
     check(data._mnist())
 
@@ -215,6 +225,8 @@ def test_choices(monkeypatch):
     assert data.default_device() == torch.device('meta')
     monkeypatch.setenv('FASTLESSON_DEVICE', 'bogus')
     with pytest.raises(ValueError, match="FASTLESSON_DEVICE is 'bogus'"): data.load_data('digits')
+    monkeypatch.setenv('FASTLESSON_DEVICE', 'xpu' if torch.cuda.is_available() else 'cuda')
+    with pytest.raises(ValueError, match="FASTLESSON_DEVICE is '(xpu|cuda)'"): data.default_device()   # known, but not here
 
 
 @pytest.mark.parametrize('dtype', [torch.float64, torch.bfloat16], ids=str)

@@ -207,3 +207,38 @@ def test_a_small_gradient_that_grows_is_noticed():
 def test_nan_is_wrong_at_a_kink_too():
     report = check_grads(torch.abs, lambda x, g: g * x / x.abs(), torch.tensor([1., 0., -2.], dtype=torch.float64))
     assert 'WRONG in 1 of 3' in text(report) and 'x[1]' in text(report).replace('input[1]', 'x[1]').replace('input 0[1]', 'x[1]')
+
+@pytest.mark.parametrize('factor', [1, 0, -1], ids=['right', 'zeros', 'sign'])
+def test_rounding_of_terms_that_cancel_is_not_called_right(factor):
+    "What moves is far above the rounding, but its sum, the slope, is not: nobody can tell."
+    def fn(x): return torch.stack([1e7 + x.sin(), 1e7 - (1 - 1e-5) * x.sin()])
+    report = check_grads(fn, lambda x, g: factor * 1e-5 * x.cos(), three(), out_grad=torch.ones(2, 3, dtype=torch.float64))
+    assert not report.ok and text(report).startswith("can't be judged: 3 hidden by the rounding of fn")
+
+
+def test_entries_of_which_nothing_is_known_are_not_called_right():
+    "Those that were drawn are right; all others stand on a kink, so that the slope along a direction says nothing."
+    x = torch.cat([torch.zeros(1000), torch.ones(10)]).double()
+    def wrong(x, g): return torch.where(x == 0, 7 * g, g)
+    seed = next(s for s in range(1000) if (torch.randperm(1010, generator=after_out_grad(s))[:2] >= 1000).any())
+    report = check_grads(lambda x: x.abs().sum(), wrong, x, max_entries=2, seed=seed)
+    assert not report.ok and text(report).endswith("the others can't be judged")
+
+
+def after_out_grad(seed):
+    draw = torch.Generator().manual_seed(seed)
+    torch.randn((), generator=draw)
+    return draw
+
+
+def test_what_is_not_finite_is_wrong_on_a_kink_too():
+    x = torch.tensor([1., 0., -2.], dtype=torch.float64)
+    for value in math.inf, -math.inf, math.nan:
+        report = check_grads(torch.abs, lambda x, g: torch.where(x == 0, value, g * x.sign()), x)
+        assert not report.ok and report.findings[0].entry == (1,)
+
+
+def test_out_grad_may_be_a_number_or_an_array():
+    x = three()
+    assert check_grads(lambda x: x.sin().sum(), lambda x, g: g * x.cos(), x, out_grad=2.).ok
+    assert check_grads(torch.sin, lambda x, g: g * x.cos(), x, out_grad=x.numpy()).ok

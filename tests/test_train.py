@@ -45,10 +45,10 @@ def test_dtypes_and_devices(dtype, device):
 @pytest.mark.parametrize('logits, target, message', [
     (torch.zeros(2, 3), torch.tensor([0, 3]), 'target runs from 0 to 3'),
     (torch.zeros(2, 3), torch.tensor([-1, 0]), 'target runs from -1 to 0'),
-    (torch.zeros(2, 3), torch.tensor([0., 1.]), 'torch.float32: it must be'),
+    (torch.zeros(2, 3), torch.tensor([0., 1.]), 'target is .*torch.float32: they must be'),
     (torch.zeros(2, 3), torch.tensor([0]), r'target is \(1,\)'),
-    (torch.zeros(3), torch.tensor([0, 0, 0]), r'logits has shape \(3,\)'),
-    (torch.zeros(2, 3, dtype=torch.uint8), torch.tensor([0, 1]), 'torch.uint8: it must be'),
+    (torch.zeros(3), torch.tensor([0, 0, 0]), r'logits is \(3,\)'),
+    (torch.zeros(2, 3, dtype=torch.uint8), torch.tensor([0, 1]), 'logits is .*torch.uint8'),
     (torch.zeros(0, 3), torch.zeros(0, dtype=torch.int64), 'n at least 1')])
 def test_bad_targets(fn, logits, target, message):
     with pytest.raises(ValueError, match=message): fn(logits, target)
@@ -56,7 +56,7 @@ def test_bad_targets(fn, logits, target, message):
 
 @pytest.mark.parametrize('dtype', [torch.uint8, torch.int64, torch.bool], ids=str)
 def test_logits_are_floating(dtype):
-    with pytest.raises(ValueError, match='must be of a floating dtype'): log_softmax(torch.tensor([[1, 3]]).to(dtype))
+    with pytest.raises(ValueError, match='of a floating dtype'): log_softmax(torch.tensor([[1, 3]]).to(dtype))
 
 
 def test_what_is_not_finite_shows():
@@ -170,12 +170,12 @@ def test_fit_refuses_before_it_starts():
     before = [p.clone() for p in model.params]
     for wrong in (0, -1):
         with pytest.raises(ValueError, match=f'epochs is {wrong}'): fit(model, x, target, x, target, epochs=wrong)
-        with pytest.raises(ValueError, match=f'batch_size {wrong}'): fit(model, x, target, x, target, batch_size=wrong)
+        with pytest.raises(ValueError, match=f'batch_size is {wrong}'): fit(model, x, target, x, target, batch_size=wrong)
     with pytest.raises(ValueError, match='target runs from'): fit(model, x, target + 1, x, target)
     with pytest.raises(ValueError, match=r'target is \(49,\)'): fit(model, x, target[1:], x, target)
     with pytest.raises(ValueError, match='torch.int64'): fit(model, x.long(), target, x, target)
     with pytest.raises(ValueError, match='lr is 0'): fit(model, x, target, x, target, lr=0)
-    with pytest.raises(ValueError, match='logits has shape'): fit(model, x[:0], target[:0], x, target)
+    with pytest.raises(ValueError, match='logits is'): fit(model, x[:0], target[:0], x, target)
     with pytest.raises(ValueError, match='y_valid'): fit(model, x, target, x, target + 1)
     with pytest.raises(ValueError, match='params is empty'): fit(Model([ReLU()], CrossEntropy()), x, target, x, target)
     assert all(torch.equal(a, b) for a, b in zip(model.params, before))

@@ -1,0 +1,67 @@
+"What the lessons' functions say about arguments that are none of theirs."
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from fastlesson.backprop import forward_backward
+from fastlesson.depth import layer_stats
+from fastlesson.forward import Params, check_inputs, forward, linear, mse, relu
+from fastlesson.init import init_params, monte_carlo
+from fastlesson.layers import Linear
+from fastlesson.train import SGD, CrossEntropy, accuracy, cross_entropy, cross_entropy_grad, fit, log_softmax
+
+PARAMS = Params(torch.ones(2, 3), torch.ones(3), torch.ones(3, 1), torch.ones(1))
+CALLS = {   # with something that is no tensor
+    'linear': lambda bad: linear(bad, *PARAMS[:2]), 'w of linear': lambda bad: linear(torch.ones(2, 2), bad, PARAMS.b1),
+    'relu': relu, 'forward': lambda bad: forward(bad, PARAMS), 'mse': lambda bad: mse(bad, torch.ones(2)),
+    'target of mse': lambda bad: mse(torch.ones(2, 1), bad), 'check_inputs': lambda bad: check_inputs(bad, torch.ones(2), PARAMS),
+    'forward_backward': lambda bad: forward_backward(bad, torch.ones(2), PARAMS),
+    'params': lambda bad: forward_backward(torch.ones(2, 2), torch.ones(2), PARAMS._replace(w1=bad)),
+    'monte_carlo': lambda bad: monte_carlo(bad, 3), 'layer_stats': lambda bad: layer_stats(bad, [torch.ones(2, 2)]),
+    'weights of layer_stats': lambda bad: layer_stats(torch.ones(2, 2), [bad]), 'Linear': lambda bad: Linear(*PARAMS[:2])(bad),
+    'log_softmax': log_softmax, 'CrossEntropy': lambda bad: CrossEntropy()(bad, torch.tensor([0, 1])),
+    'cross_entropy': lambda bad: cross_entropy(bad, torch.tensor([0, 1])), 'target of cross_entropy': lambda bad: cross_entropy(torch.ones(2, 2), bad),
+    'cross_entropy_grad': lambda bad: cross_entropy_grad(bad, torch.tensor([0, 1])), 'accuracy': lambda bad: accuracy(bad, torch.tensor([0, 1]))}
+
+
+@pytest.mark.parametrize('name', CALLS)
+@pytest.mark.parametrize('bad, called', [(np.ones((2, 2), np.float32), 'numpy.ndarray'), ([[1., 1.], [1., 1.]], 'list'), (None, 'NoneType'), (1., 'float')], ids=['array', 'list', 'None', 'float'])
+def test_what_is_no_tensor_is_called_so(name, bad, called):
+    with pytest.raises(ValueError, match=rf'\w+(\[0\])? is a {called}.*; torch.as_tensor makes a tensor of a list or an array'): CALLS[name](bad)
+
+
+@pytest.mark.parametrize('dtype', [torch.uint8, torch.int64, torch.bool, torch.complex64], ids=str)
+@pytest.mark.parametrize('name', [name for name in CALLS if ' of ' not in name])
+def test_what_is_not_floating_is_refused(name, dtype):
+    with pytest.raises(ValueError, match=rf'{dtype}.* floating dtype'): CALLS[name](torch.ones(2, 2, dtype=dtype))
+
+
+def test_params_of_any_kind():
+    "Four tensors in order are parameters, whatever holds them; names are no tensors, and three are not enough."
+    x, target = torch.ones(2, 2), torch.ones(2)
+    for params in (tuple(PARAMS), list(PARAMS)):
+        assert torch.equal(forward(x, params), forward(x, PARAMS))
+        assert torch.equal(forward_backward(x, target, params)[0], forward_backward(x, target, PARAMS)[0])
+    with pytest.raises(ValueError, match='w1 is a str'): forward_backward(x, target, PARAMS._asdict())
+    with pytest.raises(ValueError, match='there are 5 tensors: they must be x .*, b2'): forward_backward(x, target, PARAMS[:3])
+
+
+def test_log_softmax_takes_rows():
+    for shape in ((3,), (2, 3, 4)):
+        with pytest.raises(ValueError, match=r'it must be \(n, k\)'): log_softmax(torch.ones(shape))
+
+
+def test_layers_that_change_the_shape_are_refused_by_number():
+    with pytest.raises(ValueError, match=r'x is \(2, 3\).*weights\[1\] is \(4, 4\)'): layer_stats(torch.ones(2, 3), [torch.ones(3, 3), torch.ones(4, 4)])
+    with pytest.raises(ValueError, match=r'weights\[0\] is \(3,\)'): layer_stats(torch.ones(2, 3), [torch.ones(3)])
+
+
+def test_arguments_that_are_no_numbers():
+    with pytest.raises(ValueError, match='gains is 2.0: it must be two numbers'): init_params(2, 3, 1, gains=2.)
+    with pytest.raises(ValueError, match="dtype is 'float32': it must be a floating one"): init_params(2, 3, 1, dtype='float32')
+    with pytest.raises(ValueError, match='lr is inf'): SGD([torch.ones(2)], math.inf)
+    x, y = torch.ones(4, 2), torch.zeros(4, dtype=torch.int64)
+    for wrong in (PARAMS, torch.nn.Linear(2, 2), list(PARAMS)):
+        with pytest.raises(TypeError, match='model is a .*: it must be a Model of lesson 7'): fit(wrong, x, y, x, y)
