@@ -68,9 +68,9 @@ def _state() -> Iterator[dict[str, dict]]:
         os.replace(new, path)
 
 # %% ../nbs/93_practice.ipynb #progress
-def progress() -> Message:
+def progress(lesson: str = '') -> Message: # Of '05'; by default of all lessons
     "A bar and a table of what is done."
-    every = tasks()
+    every = tasks(lesson)
     with _state() as known: entries = {name: known.get(name, {}) for name in every}
     done = sum('done' in entry for entry in entries.values())
     filled = 30 * done // max(1, len(every))
