@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.benchmark import Measurement
@@ -24,6 +25,7 @@ from tqdm.auto import tqdm
 
 import fastlesson
 from .backprop import forward_backward
+from .bench_processes import many_processes
 from .data import default_device
 from .forward import Params, forward
 from .gpu import fused_forward_backward_triton, matmul_triton
@@ -208,7 +210,7 @@ def gpu_kernels(
 # %% ../nbs/94_bench.ipynb #benchmarks
 BENCHMARKS: dict[str, Callable[[], Iterator[dict]]] = { # name: the function that gives its rows
     'ladder': ladder, 'monte_carlo': init_monte_carlo, 'backprop': backward_passes, 'training': training_epoch,
-    'limit': compiled_products, 'fused': fused_pass, 'gpu': gpu_kernels}
+    'limit': compiled_products, 'fused': fused_pass, 'gpu': gpu_kernels, 'processes': many_processes}
 
 def left_out() -> dict[str, str]: # For each such benchmark, the reason
     "The benchmarks that this machine can't run."
@@ -216,6 +218,7 @@ def left_out() -> dict[str, str]: # For each such benchmark, the reason
     if _without_limit: away |= dict.fromkeys(('limit', 'fused'), _without_limit)
     if default_device().type != 'cpu':
         away |= dict.fromkeys(('limit', 'fused'), 'it measures the processor, so set FASTLESSON_DEVICE=cpu')
+    if not dist.is_available(): away['processes'] = 'this PyTorch was built without torch.distributed'
     if not torch.cuda.is_available(): away['gpu'] = 'it needs a CUDA device'
     elif find_spec('triton') is None: away['gpu'] = 'it needs Triton (pip install triton)'
     return away

@@ -177,7 +177,7 @@ def column_linear(
     b: Tensor, # Its part of the bias, shape `(h / p,)`
     group=None, # Processes that take part; default: all
 ) -> Tensor: # This rank's columns of the output, shape `(n, h / p)`
-    "Linear layer whose weight is split by columns: a sum over ranks in the backward pass."
+    "Linear layer, its weight split by columns: a sum over ranks in the backward pass."
     return linear(_Copy.apply(x, group), w, b)
 
 def row_linear(
@@ -186,7 +186,7 @@ def row_linear(
     b: Tensor, # The whole bias, shape `(m,)`, the same on every rank
     group=None, # Processes that take part; default: all
 ) -> Tensor: # The whole output, shape `(n, m)`
-    "Linear layer whose weight is split by rows: a sum over ranks in the forward pass."
+    "Linear layer, its weight split by rows: a sum over ranks in the forward pass."
     return _Sum.apply(x @ w, group) + b
 
 # %% ../nbs/12_distributed.ipynb #ring
@@ -194,15 +194,16 @@ def ring_all_reduce(
     x: Tensor, # This rank's numbers, of one shape on all
     group=None, # Processes that take part; default: all
 ) -> Tensor: # Their sum over all ranks
-    "Sum over a ring: each rank sends only to its right neighbour, a p-th of the numbers at a time."
+    "Sum over a ring: in each step a p-th of the numbers goes to the right neighbour."
     rank, p = dist.get_rank(group), dist.get_world_size(group)
     total = x.clone(memory_format=torch.contiguous_format)
     parts = total.view(-1).tensor_split(p)
-    left, right = ((rank + by) % p if group is None else dist.get_global_rank(group, (rank + by) % p) for by in (-1, 1))
+    left, right = (rank - 1) % p, (rank + 1) % p
+    if group is not None: left, right = (dist.get_global_rank(group, r) for r in (left, right))
     for step in range(2 * (p - 1)):
         out, into = parts[(rank - step) % p], parts[(rank - step - 1) % p]
         arrived = torch.empty_like(into)
-        sending = dist.isend(out, right, group) if out.numel() else None   # some parts of few numbers are empty
+        sending = dist.isend(out, right, group) if out.numel() else None   # parts can be empty
         if into.numel(): dist.recv(arrived, left, group)
         if sending: sending.wait()
         if step < p - 1: into += arrived   # the first p - 1 steps add
