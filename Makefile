@@ -26,7 +26,7 @@ test: .venv/ready            ## run every notebook as a test, then tests/, a pro
 	pytest -n auto --dist loadgroup
 
 test-gpu: .venv/ready        ## the same on a CUDA device, with the cells and tests that need one
-	FASTLESSON_DEVICE=cuda pytest --cuda tests/test_notebooks.py tests/test_devices.py tests/test_practice.py tests/test_triton.py
+	FASTLESSON_DEVICE=cuda pytest --cuda tests/test_notebooks.py tests/test_devices.py tests/test_distributed.py tests/test_practice.py tests/test_triton.py
 
 bench: .venv/ready           ## measure this machine, for a pull request: into fastlesson/records
 	fastlesson-bench --folder fastlesson/records

@@ -59,11 +59,13 @@ def mean_gradients(
     "Mean of all ranks' gradients, weighted by their rows, with one `all_reduce`."
     grads = list(grads)
     dtypes = {g.dtype for g in grads}
-    if len(dtypes) != 1: raise TypeError(f"grads has dtypes {dtypes}: they must be one, for one bucket")
+    if len(dtypes) != 1:
+        raise TypeError(f"grads has dtypes {dtypes}: they must be one, for one bucket")
     bucket = torch.cat([g.reshape(-1) for g in grads] + [grads[0].new_ones(1)])
-    bucket = bucket * rows if rows else torch.zeros_like(bucket)   # the mean of no rows is NaN
+    bucket = bucket * rows if rows else torch.zeros_like(bucket)   # no rows: NaN
     dist.all_reduce(bucket, group=group)
-    if bucket[-1] == 0: raise ValueError("rows is 0 on every rank: there is nothing to average")
+    if bucket[-1] == 0:
+        raise ValueError("rows is 0 on every rank: there is nothing to average")
     parts = (bucket[:-1] / bucket[-1]).split([g.numel() for g in grads])
     return [part.view(g.shape) for part, g in zip(parts, grads)]
 
@@ -199,13 +201,13 @@ def ring_all_reduce(
     total = x.clone(memory_format=torch.contiguous_format)
     parts = total.view(-1).tensor_split(p)
     left, right = (rank - 1) % p, (rank + 1) % p
-    if group is not None: left, right = (dist.get_global_rank(group, r) for r in (left, right))
+    if group: left, right = (dist.get_global_rank(group, r) for r in (left, right))
     for step in range(2 * (p - 1)):
         out, into = parts[(rank - step) % p], parts[(rank - step - 1) % p]
         arrived = torch.empty_like(into)
-        sending = dist.isend(out, right, group) if out.numel() else None   # parts can be empty
-        if into.numel(): dist.recv(arrived, left, group)
-        if sending: sending.wait()
+        talk = dist.P2POp(dist.isend, out, right, group), dist.P2POp(dist.irecv, arrived, left, group)
+        talk = [op for op in talk if op.tensor.numel()]   # of few numbers some parts are empty
+        for work in dist.batch_isend_irecv(talk) if talk else []: work.wait()
         if step < p - 1: into += arrived   # the first p - 1 steps add
         else: into.copy_(arrived)          # the others pass on what is complete
     return total

@@ -17,13 +17,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from fastlesson.distributed import (_load, _save, allreduce_time, column_linear, fit_parallel, mean_gradients, ring_all_reduce,
+from fastlesson.data import default_device
+from fastlesson.distributed import (_load, _save, allreduce_time, column_linear, fit_parallel, main, mean_gradients, ring_all_reduce,
                                     row_linear, shard, spawn, unshard)
 from fastlesson.init import init_params
 from fastlesson.layers import Linear, Model, ReLU
 from fastlesson.train import CrossEntropy, fit
 
 F32, F64 = torch.float32, torch.float64
+CUDA = default_device().type == 'cuda'   # make test-gpu: then with NCCL, a GPU for each rank
+MOST = min(4, torch.cuda.device_count()) if CUDA else 4
 
 
 def left(): return [p for p in multiprocessing.active_children() if p.is_alive()]
@@ -35,25 +38,32 @@ def nothing_left(pool):
     assert len(left()) == before
 
 
+def moved(x, device):
+    "A tensor, or all tensors in a tuple or list, on another device."
+    if isinstance(x, torch.Tensor): return x.to(device)
+    return type(x)(moved(v, device) for v in x) if type(x) in (tuple, list) else x
+
 def serve(rank, address):
     "In each process of the pool: run what is asked for, in the group of the first so many ranks."
-    groups = [dist.new_group(range(size)) for size in range(1, 5)]
+    if CUDA: torch.cuda.set_device(rank)
+    groups = [dist.new_group(range(size), backend='nccl' if CUDA else 'gloo') for size in range(1, dist.get_world_size() + 1)]
+    device = torch.device('cuda', rank) if CUDA else torch.device('cpu')
     with Client(address, authkey=b'pool') as pipe:
         pipe.send(rank)
         while (job := pipe.recv()) is not None:
             fn, size, args = job
-            try: pipe.send((fn(groups[size - 1], *args), None))
+            try: pipe.send((moved(fn(groups[size - 1], *moved(args, device)), 'cpu'), None))
             except Exception as e: pipe.send((None, e))
 
 
 @pytest.fixture(scope='session')
 def pool():
-    "Call it with fn, a world size and arguments: fn(group, *args) in that many of four processes that live as long as the tests."
+    "Call it with fn, a world size and arguments: fn(group, *args) in that many of up to four processes that live as long as the tests."
     with Listener(authkey=b'pool') as listener:
-        thread = Thread(target=spawn, args=(serve, 4, listener.address), kwargs={'timeout': 600.}, daemon=True)
+        thread = Thread(target=spawn, args=(serve, MOST, listener.address), kwargs={'timeout': 600.}, daemon=True)
         thread.start()
         pipes = {}
-        for _ in range(4):
+        for _ in range(MOST):
             pipe = listener.accept()
             pipes[pipe.recv()] = pipe
         def call(fn, size, *args):
@@ -71,7 +81,7 @@ def pool():
 def randn(seed, *shape, dtype=F64): return torch.randn(shape, dtype=dtype, generator=torch.Generator().manual_seed(seed))
 def near(dtype): return dict(rtol=0, atol=200 * torch.finfo(dtype).eps)   # sums of at most some twenty terms of size one, twice
 
-sizes, ranks, dtypes = st.integers(1, 12), st.integers(1, 4), st.sampled_from([F32, F64])
+sizes, ranks, dtypes = st.integers(1, 12), st.integers(1, MOST), st.sampled_from([F32, F64])
 many = settings(max_examples=25, deadline=None, derandomize=True)
 
 
@@ -85,11 +95,11 @@ def test_shard_unshard(pool, p, n, d, dtype, dim):
 
 
 def counted_ring(group, shape, dtype):
-    sent, send = [], dist.isend
-    def count(x, *args): sent.append(x.numel() * x.element_size()); return send(x, *args)
-    dist.isend = count
-    try: x = randn(dist.get_rank(group), *shape, dtype=dtype); return ring_all_reduce(x, group), sent, x
-    finally: dist.isend = send
+    sent, talk = [], dist.batch_isend_irecv
+    def count(ops): sent.extend(op.tensor.nbytes for op in ops if op.op is dist.isend); return talk(ops)
+    dist.batch_isend_irecv = count
+    try: x = moved(randn(dist.get_rank(group), *shape, dtype=dtype), 'cuda' if CUDA else 'cpu'); return ring_all_reduce(x, group), sent, x
+    finally: dist.batch_isend_irecv = talk
 
 @many
 @given(ranks, st.lists(sizes, max_size=3), dtypes)
@@ -138,23 +148,23 @@ def check_layers(pool, p, n, d, h, m, dtype):
 @given(ranks, sizes, sizes, sizes, sizes, dtypes)
 def test_column_then_row(pool, p, n, d, h, m, dtype): check_layers(pool, p, n, d, h, m, dtype)
 
-@pytest.mark.parametrize('p, n, h', [(4, 7, 50), (3, 7, 50)])
+@pytest.mark.parametrize('p, n, h', [(p, 7, 50) for p in (4, 3) if p <= MOST])
 def test_uneven(pool, p, n, h): check_layers(pool, p, n, 20, h, 10, F64)
 
 
-def network():
-    w1, b1, w2, b2 = (p.double() for p in init_params(20, 9, 4, generator=torch.Generator().manual_seed(0)))
+def network(device='cpu'):
+    w1, b1, w2, b2 = (p.double().to(device) for p in init_params(20, 9, 4, generator=torch.Generator().manual_seed(0)))
     return Model([Linear(w1, b1, input_grad=False), ReLU(), Linear(w2, b2)], CrossEntropy())
 
 def fitted(group, data, checkpoint=None, epochs=3, fit=fit_parallel):
-    model, kw = network(), {} if group is None else {'group': group, 'checkpoint': checkpoint}
+    model, kw = network(data[0].device), {} if group is None else {'group': group, 'checkpoint': checkpoint}
     return fit(model, *data, epochs=epochs, batch_size=10, **kw), [p.clone() for p in model.params]
 
 def made_up(n=43):   # the last batch has three rows: too few for four ranks
     x, t = randn(1, n, 20), torch.randint(4, (n,), generator=torch.Generator().manual_seed(2))
     return x, t, x[:15], t[:15]
 
-@pytest.mark.parametrize('p', [1, 2, 3, 4])
+@pytest.mark.parametrize('p', range(1, MOST + 1))
 def test_fit_parallel(pool, p):
     right, params = fitted(None, made_up(), fit=fit)
     for history, ours in pool(fitted, p, made_up()):
@@ -166,8 +176,8 @@ def test_fit_parallel(pool, p):
 def test_goes_on_from_a_checkpoint(pool, tmp_path):
     "With another number of processes, to the same bits of a training without a break or to rounding."
     right = fitted(None, made_up(), fit=fit)
-    pool(fitted, 2, made_up(), tmp_path/'c', 2)
-    for answer in pool(fitted, 3, made_up(), tmp_path/'c', 3): assert_close(list(answer[1]), right[1], rtol=0, atol=1e-10)
+    pool(fitted, min(2, MOST), made_up(), tmp_path/'c', 2)
+    for answer in pool(fitted, min(3, MOST), made_up(), tmp_path/'c', 3): assert_close(list(answer[1]), right[1], rtol=0, atol=1e-10)
     assert_close(answer[0].loss, right[0].loss, rtol=0, atol=1e-10)
     assert {f.name for f in tmp_path.iterdir()} == {'c', 'c.old'}
 
@@ -218,15 +228,18 @@ def is_killed(rank):
 def loops(rank):
     while rank == 1: time.sleep(.01)
     dist.barrier()
-def other_shape(rank): dist.all_gather([torch.zeros(2), torch.zeros(2)], torch.zeros(2 + rank))
+def other_shape(rank): dist.all_reduce(torch.zeros(1000 + 1000 * rank))
+def other_size_of_parts(rank): dist.all_gather([torch.zeros(2), torch.zeros(2)], torch.zeros(2 + rank))
 
-@pytest.mark.parametrize('fn, message', [(raises, r"rank 1 of 2 failed \(raised\):(.|\n)*in raises(.|\n)*KeyError: 'the reason'"),
-    (leaves, r'rank 1 of 2 failed \(died\):\n.*exit code 3'), (is_killed, r'rank 1 of 2 failed \(died\):\n.*exit code -9'),
-    (loops, r'ranks \[0, 1\] of 2 failed \(hung\):\n.*within 4 s(.|\n)*in loops'), (other_shape, r'rank [01] of 2 failed')])
-def test_faults(fn, message):
+@pytest.mark.parametrize('fn, timeout, message', [(raises, 20., r"rank 1 of 2 failed \(raised\):(.|\n)*in raises(.|\n)*KeyError: 'the reason'"),
+    (leaves, 20., r'rank 1 of 2 failed \(died\):\n.*exit code 3'), (is_killed, 20., r'rank 1 of 2 failed \(died\):\n.*exit code -9'),
+    (loops, 4., r'ranks \[0, 1\] of 2 failed \(hung\):\n.*within 4 s(.|\n)*in loops'),
+    (other_shape, 20., r'rank [01] of 2 failed \(died\):\n.*exit code -6'), (other_size_of_parts, 20., r'rank 1 of 2 failed \(raised\)(.|\n)*invalid tensor size')],
+    ids=lambda x: getattr(x, '__name__', ''))
+def test_faults(fn, timeout, message):
     begin = time.monotonic()
-    with pytest.raises(RuntimeError, match=message): spawn(fn, 2, timeout=4.)
-    assert time.monotonic() - begin < 4 + 3
+    with pytest.raises(RuntimeError, match=message): spawn(fn, 2, timeout=timeout)
+    assert time.monotonic() - begin < timeout + 3
 
 def test_functions_of_a_notebook():
     scale = 3   # a local function can't be imported by another process
@@ -258,51 +271,48 @@ def test_processes_end_with_their_parent(tmp_path):
         time.sleep(.1)
 
 
-def command(env, *args):
-    clean = {k: v for k, v in os.environ.items() if k not in ('RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT')}
-    return subprocess.run([sys.executable, '-m', 'fastlesson.distributed', *args], env=clean | env, capture_output=True, text=True, timeout=60)
+@pytest.fixture
+def alone(monkeypatch):
+    "As torchrun sets the environment for a single rank, on a port that is free."
+    with socket.create_server(('127.0.0.1', 0)) as s: port = s.getsockname()[1]
+    for name, value in {'RANK': 0, 'WORLD_SIZE': 1, 'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': port}.items(): monkeypatch.setenv(name, str(value))
+    return port
 
-def test_missing_variable():
-    done = command({'RANK': '0', 'WORLD_SIZE': '1', 'MASTER_ADDR': '127.0.0.1'})
-    assert done.returncode == 2 and 'MASTER_PORT not set: torchrun sets them' in done.stderr
+@pytest.mark.parametrize('name', ['RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT'])
+def test_missing_variable(alone, monkeypatch, capsys, name):
+    monkeypatch.delenv(name)
+    with pytest.raises(SystemExit): main([])
+    assert f'{name} not set: torchrun sets them' in capsys.readouterr().err
 
-def test_port_in_use():
-    with socket.create_server(('127.0.0.1', 0)) as taken:
-        done = command({'RANK': '0', 'WORLD_SIZE': '1', 'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': str(taken.getsockname()[1])}, '--timeout', '5')
-    assert done.returncode == 1 and 'in use' in done.stderr
-
-def torchrun(*args):
-    env = {k: v for k, v in os.environ.items() if k not in ('RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT')} | {'FASTLESSON_DATASET': 'digits'}
-    start = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2', *map(str, args)]
-    return subprocess.run(start, env=env, capture_output=True, text=True, timeout=240)
-
-def test_torchrun():
-    done = torchrun('-m', 'fastlesson.distributed', '--epochs', 1)
-    assert done.returncode == 0 and '2 processes, 1 epochs: ' in done.stdout, done.stderr
+def test_port_in_use(alone):
+    begin = time.monotonic()
+    with socket.create_server(('127.0.0.1', alone)), pytest.raises(RuntimeError, match='in use'): main(['--timeout', '5'])
+    assert time.monotonic() - begin < 5
 
 def test_torchrun_starts_again(tmp_path):
-    "Rank 1 dies after the first epoch; torchrun starts both again, and they go on from the checkpoint."
-    script = tmp_path/'s.py'
-    script.write_text("""import os
-import torch.distributed as dist
-from fastlesson import distributed
-fit = distributed.fit_parallel
-def dies_once(*args, **kw):
-    if os.environ['TORCHELASTIC_RESTART_COUNT'] == '0':
-        fit(*args, **kw | {'epochs': 1})
-        if os.environ['RANK'] == '1': os._exit(1)
-        dist.barrier()
-    return fit(*args, **kw)
-distributed.fit_parallel = dies_once
-distributed.main()
+    "Rank 0 dies while it writes the second checkpoint; torchrun starts both ranks again, and they go on from the first."
+    (tmp_path/'sitecustomize.py').write_text("""import os
+if os.environ.get('RANK') == '0' and os.environ['TORCHELASTIC_RESTART_COUNT'] == '0':
+    fsync, calls = os.fsync, []
+    def dies(file):
+        calls.append(file)
+        if len(calls) == 2:
+            open(os.path.dirname(__file__) + '/died', 'w').close()
+            os._exit(1)
+        fsync(file)
+    os.fsync = dies
 """)
-    done = torchrun('--max-restarts', 1, script, '--epochs', 2, '--checkpoint', tmp_path/'c')
+    env = {k: v for k, v in os.environ.items() if k not in ('RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT')}
+    env |= {'FASTLESSON_DATASET': 'digits', 'PYTHONPATH': os.pathsep.join([str(tmp_path), *sys.path])}
+    start = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2', '--max-restarts', '1', '-m', 'fastlesson.distributed']
+    done = subprocess.run([*start, '--epochs', '2', '--checkpoint', tmp_path/'c'], env=env, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0 and '2 processes, 2 epochs: ' in done.stdout, done.stderr
     one, two = (torch.load(tmp_path/name) for name in ('c.old', 'c'))
     assert (one['epoch'], two['epoch']) == (1, 2) and two['loss'][:len(one['loss'])] == one['loss']   # the first epoch wasn't done again
+    assert (tmp_path/'died').exists()
 
-def test_nccl(device):
-    if device.type != 'cuda': pytest.skip('needs a CUDA device: make test-gpu')
-    with socket.create_server(('127.0.0.1', 0)) as s: port = s.getsockname()[1]
-    done = command({'RANK': '0', 'WORLD_SIZE': '1', 'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': str(port), 'FASTLESSON_DATA': ''}, '--epochs', '1')
-    assert done.returncode == 0 and '1 processes, 1 epochs' in done.stdout
+@pytest.mark.skipif(not CUDA, reason='needs a CUDA device: make test-gpu')
+def test_command_on_a_gpu(alone, monkeypatch, capsys):
+    monkeypatch.setenv('FASTLESSON_DATASET', 'digits')
+    main(['--epochs', '1'])
+    assert '1 processes, 1 epochs' in capsys.readouterr().out
