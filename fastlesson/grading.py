@@ -154,6 +154,7 @@ def _likely(task: Task, names: list[str], cases: list[tuple], right: list[_Run],
         yield f'It is too large by the factor {name}.', lambda k, name=name: ours(k) * _factors(names, cases[k])[name]
         yield f'It is too small by the factor {name}.', lambda k, name=name: ours(k) / _factors(names, cases[k])[name]
     yield 'It is cut off to whole numbers.', lambda k: ours(k).trunc()
+    yield 'It is rounded down to whole numbers, as `//` does.', lambda k: ours(k).floor()
     yield 'It has lost its sign.', lambda k: ours(k).abs()
     yield 'It is zero everywhere.', lambda k: torch.zeros_like(ours(k))
 

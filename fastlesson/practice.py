@@ -17,7 +17,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from importlib import import_module
 from importlib.resources import files
@@ -51,7 +51,11 @@ def _find(name: str) -> Task:
 def _state() -> Iterator[dict[str, dict]]:
     "What is known of each task; changes are kept."
     path = Path(os.environ.get('FASTLESSON_PROGRESS') or user_state_path('fastlesson')/'progress.json')
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError): path.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(path.parent, os.W_OK):
+        warnings.warn(f"Progress isn't kept: {path.parent} can't be written to. FASTLESSON_PROGRESS can name another file.")
+        yield {}
+        return
     with FileLock(f'{path}.lock'):
         try:
             text = path.read_text(encoding='utf-8') if path.exists() else '{}'
@@ -88,12 +92,10 @@ def grade(
     "What is right in an answer, and of what is wrong, which mistake it looks like."
     found = _find(task)
     report = judge(found, answer, default_device())
-    try:
-        with _state() as known:
-            entry = known.setdefault(found.name, {})
-            entry['tries'] = entry.get('tries', 0) + 1
-            if report.ok: entry.setdefault('done', str(date.today()))
-    except OSError as e: warnings.warn(f'Your progress could not be kept: {e}')
+    with _state() as known:
+        entry = known.setdefault(found.name, {})
+        entry['tries'] = entry.get('tries', 0) + 1
+        if report.ok: entry.setdefault('done', str(date.today()))
     return report
 
 def hint(task: str) -> Message:

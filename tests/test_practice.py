@@ -164,7 +164,7 @@ SUMS = Task('00.4', third, lambda device, dtype: [(torch.arange(24.).reshape(4, 
 @pytest.mark.parametrize('task, answer, words', [
     (LAYER, Layer, 'done'), (LAYER, Unregistered, 'is a parameter not registered?'), (LAYER, Unwritten, 'Nothing comes back yet'),
     (LISTS, lambda a: [list(row) for row in zip(*a)], 'done'), (LISTS, lambda a: a, 'It is transposed.'), (LISTS, lambda a: [list(zip(*a))[0]], 'its shape is `(1, 2)`'),
-    (HALVES, lambda x: x // 2, 'is wrong in 5 of 5'), (HALVES, lambda x: (x / 2).trunc(), 'cut off to whole numbers'), (HALVES, lambda x: (x / 2).int(), 'cut off to whole numbers'),
+    (HALVES, lambda x: x // 2, 'rounded down to whole numbers'), (HALVES, lambda x: (x / 2).trunc(), 'cut off to whole numbers'), (HALVES, lambda x: (x / 2).int(), 'cut off to whole numbers'),
     (HALVES, lambda x: (x / 2).squeeze(), 'goes wrong only with a single row'), (HALVES, lambda x: (x / 2).tolist(), 'returns a `list`, and should return a tensor'),
     (HALVES, lambda x: x / len(x), 'is wrong in'), (HALVES, lambda x: 3., 'returns a `float`'), (HALVES, lambda: 3, 'It raises `TypeError`'),
     (HALVES, lambda x: x.to('cpu', copy=True).numpy() / 2, 'returns a `ndarray`'), (HALVES, lambda x: sys.exit(), 'It raises `SystemExit`'),
@@ -180,6 +180,13 @@ def test_judge_leaves_no_traces():
     before = torch.get_rng_state()
     judge(HALVES, lambda x: torch.rand_like(x).mul_(x))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_no_place(tmp_path, monkeypatch):
+    "Where nothing can be written, tasks are graded all the same."
+    (tmp_path/'file').touch()
+    monkeypatch.setenv('FASTLESSON_PROGRESS', str(tmp_path/'file'/'folder'/'progress.json'))
+    with pytest.warns(UserWarning, match="Progress isn't kept"): assert grade('05.1', TASKS['05.1'].solution).ok
 
 
 FILES = {'right': ('def abs_grad(x, y_grad): return y_grad * x.sign()', 'done'),
