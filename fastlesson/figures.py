@@ -99,8 +99,7 @@ class Figure:
         title = escape(self.title)
         options = escape(json.dumps(self.options, allow_nan=False))
         picture = quote(_file(f'{self.kind}.svg'), safe=SAFE)
-        names = 'figures.css', 'figures.js', f'{self.kind}.js'
-        style, shared, script = map(_file, names)
+        style, script = (_file(f'figures.{kind}') + _file(f'{self.kind}.{kind}') for kind in ('css', 'js'))
         return (f'<div class="fastlesson" data-kind="{self.kind}" '
                 f'data-options="{options}" role="group" aria-label="{title}" '
                 'data-lm-suppress-shortcuts="true">\n'
@@ -108,17 +107,17 @@ class Figure:
                 '<p>A picture of the figure as it opens in its lesson. '
                 'Where scripts run, it can be touched.</p></div>\n'
                 f'<style>\n{style}</style>\n'
-                f'<script>\n(() => {{\n{shared}\n{script}}})()\n</script>')
+                f'<script>\n(() => {{\n{script}}})()\n</script>')
 
 # %% ../nbs/91_figures.ipynb #file
 #| fold: How `_file` reads what stands beside the module
 SAFE = " =:;,/()'-.!@[]{}+*$"   # what may stand in a data address as it is
 
 def _file(name: str) -> str:
-    "A file of `fastlesson/figures/` without its indentation; empty if there is none."
+    "A file of `fastlesson/figures/` without indentation and lines of comment; empty if there is none."
     path = files('fastlesson')/'figures'/name
     text = path.read_text(encoding='utf-8') if path.is_file() else ''
-    return re.sub('^ +', '', text, flags=re.M)
+    return re.sub(r'^ *(//.*\n)?', '', text, flags=re.M)
 
 # %% ../nbs/91_figures.ipynb #finite
 #| fold: How `_finite` and `_one_of` check what a figure starts from

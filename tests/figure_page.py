@@ -42,6 +42,11 @@ def shown(x, digits=4):
     return f'{x:.{digits}g}'.replace('-', '−')
 
 
+def luminance(r, g, b):
+    "Relative luminance (WCAG 2.1) of a colour from 0 to 1."
+    return sum(k * (v / 12.92 if v <= .03928 else ((v + .055) / 1.055)**2.4) for k, v in zip((.2126, .7152, .0722), (r, g, b)))
+
+
 def of_pixel_view():
     raw = load_data('digits', normalize=False, device='cpu')
     return pixel_view(raw.x_train, raw.mean, raw.std, {'the validation set': (raw.x_valid.mean(), raw.x_valid.std())})

@@ -1,15 +1,18 @@
 "The pixel view of lesson 0: its numbers are the image's, and its histogram is normalised as torch does it."
+import re
+
 import pytest
 import torch
 
 from fastlesson.data import load_data
 from fastlesson.figures import pixel_view
-from figure_page import check_planted, said, state
+from figure_page import check_planted, luminance, said, state
 
 RAW = load_data('digits', normalize=False, device='cpu')
 PAIR = RAW.x_valid.mean().item(), RAW.x_valid.std().item()
 
 
+def grey(): return pixel_view(torch.arange(784).remainder(256)[None] / 255, .5, .5)   # every grey there is
 def view(): return pixel_view(RAW.x_train, RAW.mean, RAW.std, {'the validation set': PAIR, 'something else': (.3, .1)})
 
 def texts(figure): return [float(v.replace('−', '-')) if v else None for v in figure.locator('.digit').all_inner_texts()]
@@ -32,6 +35,17 @@ def check_pixels(figure):
     ink = round(image[s['row'], s['column']].item() * 255)
     assert said(figure).startswith(f'Row {s["row"]}, column {s["column"]} (number {28 * s["row"] + s["column"]}): {ink} of 255')
     return s
+
+
+def check_legible(figure):
+    "A contrast of 4.5 to 1 between a number and the grey on which it stands."
+    box, ratios = figure.locator('.pixels').bounding_box(), {}
+    for row, column in torch.cartesian_prod(torch.tensor([2, 7]), torch.arange(2, 28, 5)).tolist():
+        figure.page.mouse.move(box['x'] + (column + .5) / 28 * box['width'], box['y'] + (row + .5) / 28 * box['height'])
+        for style in figure.locator('.digit').evaluate_all('all => all.filter(e => e.textContent).map(e => getComputedStyle(e)).map(s => [s.backgroundColor, s.color])'):
+            under, text = (luminance(*(int(v) / 255 for v in re.findall(r'\d+', colour)[:3])) for colour in style)
+            ratios[style[0]] = (max(under, text) + .05) / (min(under, text) + .05)
+    assert len(ratios) == 256 and min(ratios.values()) >= 4.5
 
 
 def check_sliding(figure):
@@ -136,11 +150,15 @@ def test_pixel_refused(change, message):
     with pytest.raises(ValueError, match=message): pixel_view(**{'images': RAW.x_train, 'mean': RAW.mean, 'std': RAW.std} | change)
 
 
+def test_pixels_legible(show): check_legible(show(grey()))
+
+
 FAULTS = [   # in the script, and the check that must notice each
     (view, check_sliding, 'Math.max(0, 2 * at - 1) * (std - 1)', 'at * (std - 1)'),
     (view, check_sliding, 'squares / (n - 1)', 'squares / n'),
     (view, check_pixels, 'const [r, c] = [row + places[k][0], column + places[k][1]]', 'const [c, r] = [row + places[k][0], column + places[k][1]]'),
-    (view, check_sliding, 'choices[whose] ?? alone[image]', 'choices[whose] ?? alone[0].toReversed()')]
+    (view, check_sliding, 'choices[whose] ?? alone[image]', 'choices[whose] ?? alone[0].toReversed()'),
+    (grey, check_legible, 'v > 117', 'v > 110')]
 
 @pytest.mark.parametrize('figure, check, good, bad', FAULTS)
 def test_planted(show, monkeypatch, figure, check, good, bad): check_planted(show, monkeypatch, figure, check, good, bad)

@@ -72,7 +72,7 @@ bring('backward_pass', (root, {values}) => {   // values: x[0], x[1], the nine p
   }
 
   const first = {...values}, round = value => +value.toPrecision(4)
-  const live = speaker(), graph = div('graph'), products = div('products'), verdict = h('p', {class: 'verdict'})
+  const live = speaker(), graph = div('graph'), products = h('div'), verdict = h('p', {class: 'verdict'})
   const steps = player(root, count, draw, live, 8)
   const fields = {}, cells = {}
   const rows = Object.keys(values).map(name => {
@@ -187,10 +187,13 @@ bring('backward_pass', (root, {values}) => {   // values: x[0], x[1], the nine p
 
   return {
     draw, go: steps.go,
-    view: [steps.element, live.element, div('stage sides passes', graph, div('numbers', scrolling('The numbers', numbers), verdict),
-      scrolling('The products of this step', products)),
-      div('row', list, button('Hide one from me', hide), button('Move downhill', downhill), button('First values', firstValues)),
-      hint(`Blue: values, forwards. Orange: gradients, backwards. Every value can be changed. By difference: the loss with this parameter ${MOVE} higher, ` +
-        `less the loss with it ${MOVE} lower, over ${2 * MOVE}.`)],
+    view: [steps.element, live.element,
+      div('stage sides passes', graph,
+        fold(root, 'products', 'The products of this step', scrolling('The products of this step', products)),
+        fold(root, 'numbers', 'The numbers, to change and compare', scrolling('The numbers', numbers), verdict,
+          div('row', button('Move downhill', downhill), button('First values', firstValues)),
+          hint(`Blue: values, forwards. Orange: gradients, backwards. By difference: the loss with this parameter ${MOVE} higher, ` +
+            `less the loss with it ${MOVE} lower, over ${2 * MOVE}.`)),
+        div('row mistakes off-stage', list, button('Hide one from me', hide)))],
     get state() { return {step: steps.step, values, mistake, quiz, ...compute()} }}
 })

@@ -23,6 +23,16 @@ function table(heads, rows) {
     h('tbody', {}, rows.map(row => h('tr', {}, row.map(cell)))))
 }
 const scrolling = (label, ...children) => h('div', {class: 'wide', tabindex: 0, role: 'region', 'aria-label': label}, ...children)
+// A part of the figure, of that class; where the figure is narrow it is folded, until somebody opens it.
+function fold(root, name, summary, ...children) {
+  const head = h('summary', {}, summary), element = h('details', {class: `fold ${name}`}, head, children)
+  let wide = null   // there the summary isn't shown
+  new ResizeObserver(() => {
+    const now = getComputedStyle(head).display == 'none'
+    if (now != wide) element.open = wide = now
+  }).observe(root)
+  return element
+}
 
 // A number for reading: four digits, a real minus sign.
 function number(x, digits = 4) {

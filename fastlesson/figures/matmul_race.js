@@ -67,7 +67,7 @@ bring('matmul_race', (root, {rows, size, n, steps, where}) => {
         choose('Speed', Object.fromEntries([...new Set([1, Math.max(1, gentle / 10), gentle])].map(k => [k, k > 1 ? `${number(k)} times slower` : 'as recorded'])),
           slower, value => { slower = +value }), at.element),
       live.element, div('stage', div('lanes', lanes.map(lane => lane.element))),
-      hint(`A dot: one finished product, ${size}; beside a name, the time of one. A name leads to the moment when its first is finished. ${where}.`)],
+      hint(`A dot: one finished product, ${size}; beside a name, the time of one. Press a name to go to the moment when it finishes its first product. ${where}.`)],
     get state() { return {time, end, slower, running: run.running, share: share(), rows: Math.floor(n * share()),
       finished: Object.fromEntries(rows.map(row => [row.rung, finished(row)]))} }}
 })

@@ -140,7 +140,7 @@ bring('matmul_stepper', (root, {a, b, bytes}) => {
       steps.element, live.element,
       div('stage sides', code, scrolling('The matrices', div('product', cube, matrix('b', k, m, input('b', b)), matrix('a', n, k, input('a', a)),
         matrix('c', n, m, () => h('span', {class: 'cell'}))))),
-      stats, div('row', hint('Tinted: read in this step. Solid: written. Cubes: the products. Every number of a and b can be changed.'), button('First values', firstValues)),
+      stats, div('row', hint('Tinted: read in this step. Solid: written. Cubes: products. Change any number of a and b.'), button('First values', firstValues)),
       h('details', {}, h('summary', {}, 'How a row at a time looks in memory'), memory)],
     get state() { return {version, step: steps.step, count: count(), a, b, box: steps.step ? box(steps.step) : null, ...result(steps.step)} }}
 })

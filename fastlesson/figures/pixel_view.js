@@ -97,7 +97,7 @@ bring('pixel_view', (root, {images, counts, mean, std, other}) => {
     cells.forEach((cell, k) => {
       const [r, c] = [row + places[k][0], column + places[k][1]], inside = clip(r) == r && clip(c) == c, v = image_[SIDE * r + c]
       cell.textContent = inside ? fixed(shifted(v / 255)) : ''
-      cell.style.cssText = inside ? `background: ${grey(v)}; color: ${v > 110 ? '#000' : '#ddd'}` : ''
+      cell.style.cssText = inside ? `background: ${grey(v)}; color: ${v > 117 ? '#000' : '#fff'}` : ''
     })
     live.set(sentence())
     chart.replaceChildren(histogram())

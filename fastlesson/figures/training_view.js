@@ -4,7 +4,7 @@ const SIZES = [2, 16, 16, 2], POINTS = 200, REACH = [2, 1.5], MOST = 5000, OPENI
 const RATES = [.01, .03, .1, .3, 1, 3]
 const turn = (angle, radius) => [radius * Math.cos(angle), radius * Math.sin(angle)]
 const PROBLEMS = {   // where a point of class c lies, u from 0 to 1 along its curve, and how far noise moves it
-  moons: {title: 'two moons', noise: .1, place: (u, c) => { const [x, y] = turn(Math.PI * (u + c), 1); return [x + c - .5, y + .6 * c - .3] }},
+  moons: {title: 'moons', noise: .1, place: (u, c) => { const [x, y] = turn(Math.PI * (u + c), 1); return [x + c - .5, y + .6 * c - .3] }},
   circles: {title: 'two circles', noise: .1, place: (u, c) => turn(2 * Math.PI * u, c ? .5 : 1.15)},
   spiral: {title: 'two spirals', noise: .05, place: (u, c) => turn(Math.PI * (2.5 * u + c), .15 + 1.15 * u)}}
 const STARTS = {   // the standard deviation of the weights of a layer with n inputs and m outputs; biases start at 0
@@ -155,11 +155,12 @@ bring('training_view', (root, {problem, start, rate}) => {
     const low = Math.min(-3, Math.floor(Math.min(...finite))), high = Math.max(1, Math.ceil(Math.max(...finite)))
     const apart = Math.ceil((high - low) / 10), yTicks = {}   // a tick a decade; fewer if that would be more than ten
     for (let d = low; d <= high; d += apart) yTicks[d] = Math.abs(d) < 4 ? number(10 ** d) : power(d)
-    const {svg, X, Y, line} = axes({width: curve.clientWidth || 330, height: 230, x: [0, end], y: [low, high], xLabel: 'steps',
+    const width = curve.clientWidth || 330, height = plane.offsetWidth < root.clientWidth / 2 ? 230 : 150   // beside the plane, or below it
+    const {svg, X, Y, line} = axes({width, height, x: [0, end], y: [low, high], xLabel: 'steps',
       xTicks: {0: 0, [end / 2]: end / 2, [end]: end}, yTicks, label: `Loss by step, on a logarithmic axis. ${text}`})
     line([[0, guess], [end, guess]], 'var(--green)', 'theory')
     svg.append(write(X(end), Y(guess) - 6, 'ln 2: a guess', 'green', 'end'),
-      h('text', {x: 2, y: 102, 'text-anchor': 'middle', transform: 'rotate(-90 2 102)'}, 'loss'))
+      h('text', {x: 2, y: height / 2 - 13, 'text-anchor': 'middle', transform: `rotate(-90 2 ${height / 2 - 13})`}, 'loss'))
     line(powers.map((v, i) => [i, v]).filter((_, i) => i % every == 0 || i == steps), 'var(--blue)')
     return svg
   }
@@ -173,7 +174,7 @@ bring('training_view', (root, {problem, start, rate}) => {
     surface.setAttribute('aria-label', `The plane, coloured by what the network says. ${text}`)
     curve.replaceChildren(chart(text))
     const rms = now.grads.map(({w}) => number(Math.sqrt(w.reduce((sum, g) => sum + g * g, 0) / w.length), 2))
-    sizes.replaceChildren('Gradients, root mean square by layer: ', h('b', {class: 'orange'}, rms.join(' · ')))
+    sizes.replaceChildren('Gradients (RMS): ', h('b', {class: 'orange'}, rms.join(' · ')))
     live.set(text)
     if (!run.running) runButton.textContent = opening ? 'Replay' : 'Run'
   }
@@ -189,7 +190,7 @@ bring('training_view', (root, {problem, start, rate}) => {
       div('row presets', runButton, button('Step', () => { run.stop(); opening = false; step(); draw() }), button('Reset', reset),
         button('Another start', () => { seed++; reset() })),
       live.element, div('stage', div('sides', plane, curve), div('units', h('span', {}, 'layer 1'), units[0], h('span', {}, 'layer 2'), units[1]), sizes),
-      div('row', hint('Two hidden layers of 16 units with ReLU; small pictures: where each is on. Each step is taken on all points. Click into the plane to add a point.'),
+      div('row', hint('Two hidden layers of 16 ReLU units; small pictures: where each is on. Click the plane to add a point.'),
         choose('A click adds', {1: 'a disc', 0: 'a square'}, kind, value => { kind = +value }))],
     get state() { return {problem, start, rate, step: losses.length - 1, losses, running: run.running, accuracy: now.accuracy, data,
       grads: now.grads.map(({w, b}) => ({w: [...w], b: [...b]})), params: params.map(({n, m, w, b}) => ({n, m, w: [...w], b: [...b]}))} }}
