@@ -20,7 +20,7 @@ from execnb.nbio import mk_cell, read_nb
 from nbdev.config import get_config
 
 from fastlesson import processors, site
-from sitting import sitting, too_much
+from sitting import TO_TOUCH, sitting, too_much
 
 CFG = get_config()
 NOTEBOOKS = {page['output-file'].removesuffix('.html'): page['name'] for page in site.read_pages()}
@@ -121,7 +121,7 @@ def test_sitting(wide, name):
     offline_only(page)
     numbers = sitting(page)
     assert too_much(numbers) == {}, numbers
-    assert numbers['first figure to touch'] or name not in ('matmul', 'depth', 'backprop', 'train'), 'its figure to touch is gone'
+    assert numbers['first figure to touch'] or name not in TO_TOUCH, 'its figure to touch is gone'
 
 
 @pytest.mark.parametrize('name', PAGES)
