@@ -1,5 +1,6 @@
 "The step slider of lesson 6: its differences bit for bit, its theory, and what the lesson says of it."
 import math
+from operator import itemgetter
 
 import numpy as np
 import pytest
@@ -120,19 +121,19 @@ def test_step_slider_as_the_lesson_says(show):
     figure = show(step_slider())
     s = state(figure)
     assert s['s'] == 1e-15 and s['error'] > .1 and said(figure).startswith('Off by') and 'Take a larger step' in said(figure)
-    def least(method): return min(state(figure)['curves'][method], key=lambda p: p['error'])
-    def typical(method, i):   # of eleven steps, a decade: the errors there jump up and down
-        return float(np.median([p['error'] for p in state(figure)['curves'][method][i - 5:i + 6]]))
-    def best(method): return min(range(5, 156), key=lambda i: typical(method, i))
+    def smooth(method):   # the median of eleven steps, a decade: the errors there jump up and down
+        errors = [p['error'] for p in state(figure)['curves'][method]]
+        return {i: float(np.median(errors[i - 5:i + 6])) for i in range(5, 156)}
+    def best(method): return min(smooth(method).items(), key=itemgetter(1))   # at which step, and how large
     for precision in TYPES:
         choose(figure, Precision=precision)
         eps = state(figure)['eps']
         for method, power in (('central', 1/3), ('one_sided', 1/2)):
-            found = 10 ** ((best(method) - 160) / 10)
-            assert eps**power / 10 < found < 10 * eps**power
-            assert typical(method, best(method)) < 10 * eps ** (2/3 if method == 'central' else 1/2)
+            at, error = best(method)
+            assert eps**power / 10 < 10 ** ((at - 160) / 10) < 10 * eps**power
+            assert error < 10 * eps ** (2/3 if method == 'central' else 1/2)
     choose(figure, Precision='float32')   # the best that float32 can do
-    assert 1e-6 < typical('central', best('central')) < 1e-4
+    assert 1e-6 < best('central')[1] < 1e-4
     slide(figure, 'Step s', -8)
     assert state(figure)['value'] == 0 and 'x + s is rounded to x itself' in said(figure)
     choose(figure, Precision='float64', Function='relu')
@@ -143,7 +144,7 @@ def test_step_slider_as_the_lesson_says(show):
         assert (s['error'] < 1e-12) == right and ('over the kink' in said(figure)) == (not right)
     choose(figure, Function='large')
     slide(figure, 'Point x', 1)
-    assert typical('central', best('central')) > 1e-9   # ten digits of f are used up by the million
+    assert best('central')[1] > 1e-9   # ten digits of f are used up by the million
 
 
 FAULTS = [   # in the script, and the check that must notice each
