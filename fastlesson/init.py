@@ -30,7 +30,7 @@ def glorot_std(
     n_in: int, # Inputs of the layer
     n_out: int, # Its outputs
 ) -> float: # Standard deviation for its weights
-    "Glorot initialisation: between what the two passes would want."
+    "Glorot initialisation: a compromise between the two passes."
     n_in, n_out = whole(n_in=n_in, n_out=n_out)
     return math.sqrt(2 / (n_in + n_out))
 
