@@ -12,6 +12,7 @@ import os
 import pickle
 import re
 import signal
+import socket
 import threading
 import time
 import traceback
@@ -37,6 +38,7 @@ def _child(rank: int, world_size: int, job: bytes, folder: str, timeout: float, 
         with open(f'{folder}/{rank}', 'w') as stack:
             faulthandler.register(signal.SIGUSR1, stack, all_threads=False)   # asked where it stands, should it hang
             torch.set_num_threads(threads)
+            os.environ['GLOO_SOCKET_IFNAME'] = next(name for _, name in socket.if_nameindex() if name.startswith('lo'))   # loopback
             dist.init_process_group('gloo', store=dist.FileStore(f'{folder}/store', world_size), rank=rank,
                                     world_size=world_size, timeout=timedelta(seconds=2 * timeout))
             fn, args = pickle.loads(job)

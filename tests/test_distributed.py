@@ -241,6 +241,18 @@ def test_faults(fn, timeout, message):
     with pytest.raises(RuntimeError, match=message): spawn(fn, 2, timeout=timeout)
     assert time.monotonic() - begin < timeout + 3
 
+def addresses(rank):
+    "Where this process's sockets listen or are connected, in hexadecimal."
+    dist.barrier()
+    mine = {os.stat(f'/proc/self/fd/{n}').st_ino for n in os.listdir('/proc/self/fd') if os.path.exists(f'/proc/self/fd/{n}')}
+    lines = [line.split() for name in ('tcp', 'tcp6') for line in open(f'/proc/self/net/{name}').readlines()[1:]]
+    return [words[1] for words in lines if int(words[9]) in mine]
+
+@pytest.mark.skipif(not os.path.exists('/proc/self/net/tcp'), reason='reads /proc')
+def test_loopback_only():
+    found = spawn(addresses, 2)
+    assert all(found) and all(a.startswith('0100007F') for a in sum(found, [])), found   # 127.0.0.1
+
 def test_functions_of_a_notebook():
     scale = 3   # a local function can't be imported by another process
     assert spawn(lambda rank, y: (rank, scale * y), 2, 5) == [(0, 15), (1, 15)]
