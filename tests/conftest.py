@@ -2,6 +2,7 @@
 import os
 import shutil
 import tempfile
+from collections import Counter
 
 import pytest
 import torch
@@ -42,6 +43,8 @@ def pytest_collection_modifyitems(items):
 def pytest_terminal_summary(terminalreporter, config):
     missing = '' if 'mnist' in config.datasets else ' (MNIST could not be fetched; FASTLESSON_DATA can name a folder that has it)'
     terminalreporter.write_line(f"device: {config.device} · data: {', '.join(config.datasets)}{missing} · torch {torch.__version__}")
+    reasons = Counter(report.longrepr[2].removeprefix('Skipped: ') for report in terminalreporter.stats.get('skipped', []))
+    for reason, n in reasons.most_common(): terminalreporter.write_line(f'{n} skipped: {reason}')
 
 
 @pytest.fixture(scope='module')   # not the session: its event loop would be in the way of the notebooks
