@@ -143,8 +143,7 @@ def _times(rounds: int, width: int, images: int, n: int = 512) -> Iterator[dict]
     for i, seconds in enumerate(medians(2, _epochs, max(1, rounds // 3), images)):
         yield {'what': 'epoch', 'batch': _BATCHES[i // 2], 'processes': 1 + i % 2, 'seconds': seconds}
 
-def many_processes() -> Iterator[dict]: # A row for each job, and one for how busy the machine was
+def many_processes() -> Iterator[dict]: # A row for each job
     "Time and memory of the processes of lesson 12."
-    yield {'what': 'load', 'load': os.getloadavg()[0]}   # in processors, over the last minute
     yield from _memory(4096)
     yield from _times(rounds=9, width=1024, images=50_000)
