@@ -19,7 +19,7 @@ const write = (x, y, text, name, anchor = 'start') => h('text', {x, y, class: na
 function table(heads, rows) {
   const cell = (content, i) => Array.isArray(content) ? h('td', {class: content[0]}, content[1])
     : h(i ? 'td' : 'th', {scope: i ? null : 'row'}, content)
-  return h('table', {}, h('thead', {}, h('tr', {}, heads.map(text => h('th', {scope: 'col'}, text)))),
+  return h('table', {}, h('thead', {}, h('tr', {}, heads.map(text => text ? h('th', {scope: 'col'}, text) : h('td')))),
     h('tbody', {}, rows.map(row => h('tr', {}, row.map(cell)))))
 }
 const scrolling = (label, ...children) => h('div', {class: 'wide', tabindex: 0, role: 'region', 'aria-label': label}, ...children)

@@ -5,8 +5,8 @@ const RATES = [.01, .03, .1, .3, 1, 3]
 const turn = (angle, radius) => [radius * Math.cos(angle), radius * Math.sin(angle)]
 const PROBLEMS = {   // where a point of class c lies, u from 0 to 1 along its curve, and how far noise moves it
   moons: {title: 'moons', noise: .1, place: (u, c) => { const [x, y] = turn(Math.PI * (u + c), 1); return [x + c - .5, y + .6 * c - .3] }},
-  circles: {title: 'two circles', noise: .1, place: (u, c) => turn(2 * Math.PI * u, c ? .5 : 1.15)},
-  spiral: {title: 'two spirals', noise: .05, place: (u, c) => turn(Math.PI * (2.5 * u + c), .15 + 1.15 * u)}}
+  circles: {title: 'circles', noise: .1, place: (u, c) => turn(2 * Math.PI * u, c ? .5 : 1.15)},
+  spiral: {title: 'spirals', noise: .05, place: (u, c) => turn(Math.PI * (2.5 * u + c), .15 + 1.15 * u)}}
 const STARTS = {   // the standard deviation of the weights of a layer with n inputs and m outputs; biases start at 0
   He: {title: 'He: √(2/n)', std: n => Math.sqrt(2 / n)}, LeCun: {title: 'LeCun: √(1/n)', std: n => Math.sqrt(1 / n)},
   Glorot: {title: 'Glorot: √(2/(n + m))', std: (n, m) => Math.sqrt(2 / (n + m))},
