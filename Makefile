@@ -34,12 +34,12 @@ bench: .venv/ready           ## measure this machine, for a pull request: into f
 bench-gpu: .venv/ready       ## the same for its CUDA device
 	FASTLESSON_DEVICE=cuda fastlesson-bench --folder fastlesson/records
 
-lab: .venv/ready             ## open the notebooks in Jupyter, with hooks that clean what is saved and merge what is pulled
+lab: .venv/ready             ## open nbs/ and practice/ in Jupyter, with hooks that clean what is saved and merge what is pulled
 	python -c 'import jupyterlab, ipykernel' 2>/dev/null || pip install -q -c constraints.txt jupyterlab ipykernel
 	HOME='$(CURDIR)/.venv' nbdev_install_hooks   # Jupyter's hook goes into .venv and not into your home
 	git config merge.nbdev-merge.driver "'$(CURDIR)/.venv/bin/nbdev_merge' %O %A %B %P"
 	printf '#!/bin/sh\n"%s"\n' '$(CURDIR)/.venv/bin/nbdev_trust' > .git/hooks/post-merge
-	JUPYTER_CONFIG_PATH='$(CURDIR)/.venv/.jupyter' jupyter lab --notebook-dir=nbs
+	JUPYTER_CONFIG_PATH='$(CURDIR)/.venv/.jupyter' jupyter lab
 
 notebooks: .venv/ready       ## export, run every notebook (NB=03_init: only that one), store its outputs, clean, write README.md
 	nbdev_export
