@@ -385,7 +385,7 @@ def digit_reader(
 class Question:
     "A question before its answer: folds, of which a script makes buttons or a field."
     def __init__(self,
-        text: str, # With `code` in backticks
+        text: str, # With `code` in backticks, *emphasis* in stars
         folds: list[tuple[str, str, str, bool]], # Name, verdict, reason, and whether it is the answer
         **data, # What the script judges a number by
     ): self.text, self.folds, self.data = text, folds, data
@@ -394,7 +394,8 @@ class Question:
         return f"Predict: {self.text} ({' / '.join(name for name, *_ in self.folds)})"
 
     def _repr_html_(self) -> str:
-        def code(text): return re.sub('`(.+?)`', r'<code>\1</code>', escape(text))
+        def code(text):   # and *emphasis*, as far as it can't be a product
+            return re.sub(r'`(.+?)`|\*(\w[\w ]*)\*', lambda m: f'<code>{m[1]}</code>' if m[1] else f'<em>{m[2]}</em>', escape(text))
         data = ''.join(f' data-{name}="{escape(str(value))}"' for name, value in self.data.items())
         folds = ''.join(f'<details{" data-right" * right}><summary>{code(name)}</summary>'
                         f'<p><b>{code(verdict)}.</b> {code(reason)}</p></details>\n'
@@ -406,7 +407,7 @@ class Question:
                 f"<script>\n{_file('predict.js')}</script>")
 
 def predict(
-    question: str, # With `code` in backticks
+    question: str, # With `code` in backticks, *emphasis* in stars
     answer, # What is right, as this cell computes it: one of `choices`, or else a number, not 0
     why: str, # The reason, said when the reader has answered
     choices: dict[str, str] | Sequence | None = None, # With a reason against each wrong one, '' for the right one; or only a list

@@ -119,6 +119,7 @@ def _output(output, options: dict, path: Path, plain: bool) -> str:
     if kind == 'text/plain': return _fenced(content, '' if plain else '{.output}')
     if plain and (picture := re.search('alt="(.*?)" src="data:image/svg.xml,(.*?)"', content)):
         return _image('image/svg+xml', unquote(picture[2]), {'fig-alt': picture[1]}, path)
+    if plain: content = re.sub(r'<(style|script)>.*?</\1>', '', content, flags=re.S)
     return content
 
 # %% ../nbs/92_site.ipynb #markdown

@@ -1,14 +1,16 @@
 "The questions before answers: nothing is told before the reader has answered, and then the reason is the one for what was chosen."
 import re
+from pathlib import Path
 
 import pytest
 
 from fastlesson.figures import predict
+from fastlesson.site import _output
 from figure_page import check_planted, html
 
 CHOICES = {'`loops`': 'They make every number one by one.', '`dot`': '', 'both': 'They take different times.'}
-def choice(): return predict('Which of `loops` and `dot` is faster?', '`dot`', 'It calls PyTorch once for a row & column.', CHOICES)
-def number(): return predict('How many weights are there?', 39_200, 'One for each pair.', within=2, unit='weights')
+def choice(): return predict('Which of `loops` and `dot` is faster?', '`dot`', 'It calls PyTorch *once* for a row & column.', CHOICES)
+def number(): return predict('How many weights are there, in `a * b * c`?', 39_200, 'One for each pair.', within=2, unit='weights')
 def rounded(): return predict('How many?', 19, 'So many.', within=3.8)
 def exact(): return predict('Where is the minimum?', -2.5, 'The slope is 0 there.')
 
@@ -113,8 +115,14 @@ def test_without_scripts(browser):
     for fold, text in zip(folds.all(), ('loops: no. They make', 'dot: yes. It calls', 'both: no. They take', '39,200 weights. One')):
         fold.locator('summary').click()
         assert fold.locator('p').inner_text().startswith(text)
-    assert page.locator('summary code, p code').count() >= 4
+    assert page.locator('p code').all_inner_texts() == ['loops', 'dot', 'loops', 'dot', 'a * b * c'] and page.locator('em').all_inner_texts() == ['once']
     page.context.close()
+
+
+def test_as_text():
+    "In the text that stands beside a page a question is its folds, without style and script."
+    shown = _output({'data': {'text/markdown': choice()._repr_html_()}}, {}, Path(), True)
+    assert shown.count('<details') == 3 and not re.search('<style|<script|color', shown)
 
 
 FAULTS = [   # in the script, and the check that must notice each
