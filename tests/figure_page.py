@@ -34,6 +34,8 @@ def state(figure):
 
 def click(figure, name): figure.get_by_role('button', name=name, exact=True).click()
 def press(figure, name, key='Enter'): figure.get_by_role('button', name=name, exact=True).press(key)
+def slide(figure, name, value):
+    figure.get_by_role('slider', name=name).evaluate("(e, v) => { e.value = v; e.dispatchEvent(new Event('input', {bubbles: true})) }", value)
 def said(figure): return figure.locator('.say').inner_text()
 def t64(rows): return torch.tensor(rows, dtype=torch.float64)
 

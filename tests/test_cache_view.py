@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from fastlesson.figures import cache_view
-from figure_page import check_planted, click, press, said, state
+from figure_page import check_planted, click, press, said, slide, state
 
 ORDERS = 'ijk', 'ikj', 'jik', 'jki', 'kij', 'kji'
 
@@ -37,9 +37,6 @@ def lru(n, lines, length, order, block, steps=None):
 
 
 def choose(figure, name, value): figure.get_by_role('combobox', name=name).select_option(str(value))
-
-def slide(figure, name, value):
-    figure.get_by_role('slider', name=name).evaluate("(e, v) => { e.value = v; e.dispatchEvent(new Event('input', {bubbles: true})) }", value)
 
 
 def check_cache(figure):

@@ -7,13 +7,11 @@ from torch.testing import assert_close
 
 from fastlesson.depth import ACTIVATIONS, gain, layer_stats
 from fastlesson.figures import init_explorer
-from figure_page import CLOSE, check_planted, click, press, said, shown, state, t64
+from figure_page import CLOSE, check_planted, click, press, said, shown, slide, state, t64
 from test_figures import OPERATE
 
 
 def unfold(figure): figure.locator('summary').click()
-def slide(figure, name, value): figure.get_by_role('slider', name=name).evaluate('(e, v) => { e.value = v; e.dispatchEvent(new Event("input", {bubbles: true})) }', value)
-
 
 def check_init(figure):
     s = state(figure)

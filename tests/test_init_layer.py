@@ -7,7 +7,7 @@ from torch.testing import assert_close
 
 from fastlesson.figures import init_layer
 from fastlesson.init import glorot_std, he_std, lecun_std
-from figure_page import CLOSE, check_planted, click, said, shown, t64
+from figure_page import CLOSE, check_planted, click, said, shown, slide, t64
 
 MOST = 2048   # inputs and weights are drawn once, for so many
 
@@ -30,8 +30,6 @@ def check_layer(figure):
     # standard error of at most √(2 / 40) from the weights and √(2 / 50 n) from the rows' lengths; five of them.
     assert abs(s['before']['square'] / variance - 1) < 5 * (math.sqrt(2 / 40) + math.sqrt(2 / (50 * s['n'])))
     return s
-
-def slide(figure, name, value): figure.get_by_role('slider', name=name).evaluate('(e, v) => { e.value = v; e.dispatchEvent(new Event("input", {bubbles: true})) }', value)
 
 
 def test_layer_opens(show):

@@ -5,7 +5,7 @@ import pytest
 
 from fastlesson.figures import matmul_race
 from fastlesson.measure import recorded
-from figure_page import check_planted, press, said, state
+from figure_page import check_planted, press, said, slide, state
 
 RUN, SIZE = recorded('ladder')[0], '5×784 @ 784×10'
 TIMES = {row['rung']: row['seconds'] for row in RUN['rows'] if row['size'] == SIZE}
@@ -14,13 +14,11 @@ LOOPS, AT = TIMES['loops'], TIMES['torch']
 
 def race(): return matmul_race(RUN, SIZE)
 
-def slide(figure, to): figure.get_by_role('slider').evaluate('(e, v) => { e.value = v; e.dispatchEvent(new Event("input", {bubbles: true})) }', to)
-
 
 def check_race(figure):
     "Numbers, dots and words, at three moments."
     for place in (0, 37, 200, 1000):
-        slide(figure, place)
+        slide(figure, 'Time', place)
         s = state(figure)
         assert s['time'] == pytest.approx(LOOPS * place / 1000)
         expected = {name: math.floor(s['time'] / t * (1 + 1e-9)) for name, t in TIMES.items()}   # a moment that is a version's own counts
@@ -88,7 +86,7 @@ def test_race_as_the_lesson_says(show):
     assert 9_000 < state(figure)['finished']['torch'] < 10_000
     press(figure, 'lists: to its first finished product')
     assert state(figure)['share'] < .01 and state(figure)['finished']['torch'] > 300
-    slide(figure, 1000)
+    slide(figure, 'Time', 1000)
     counts = list(state(figure)['finished'].values())
     assert counts[0] == 1 and 100 < counts[1] < 200 and 40_000 < counts[-1] < 50_000
     ratios = [b / a for a, b in zip(counts, counts[1:])]
@@ -100,7 +98,7 @@ def test_race_other_sizes(show):
     figure = show(matmul_race(RUN, '512×512 @ 512×512'))
     s = state(figure)
     assert list(s['finished']) == ['dot', 'broadcast', 'einsum', 'torch'] and s['rows'] == 1
-    slide(figure, 1000)
+    slide(figure, 'Time', 1000)
     assert '134,217,728 of the 134,217,728 multiplications' in said(figure) and '2 threads' in figure.locator('p.hint').inner_text()
 
 

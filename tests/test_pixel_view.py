@@ -6,7 +6,7 @@ import torch
 
 from fastlesson.data import load_data
 from fastlesson.figures import pixel_view
-from figure_page import check_planted, luminance, said, state
+from figure_page import check_planted, luminance, said, slide, state
 
 RAW = load_data('digits', normalize=False, device='cpu')
 PAIR = RAW.x_valid.mean().item(), RAW.x_valid.std().item()
@@ -16,8 +16,6 @@ def grey(): return pixel_view(torch.arange(784).remainder(256)[None] / 255, .5, 
 def view(): return pixel_view(RAW.x_train, RAW.mean, RAW.std, {'the validation set': PAIR, 'something else': (.3, .1)})
 
 def texts(figure): return [float(v.replace('−', '-')) if v else None for v in figure.locator('.digit').all_inner_texts()]
-
-def slide(figure, to): figure.get_by_role('slider').evaluate('(e, v) => { e.value = v; e.dispatchEvent(new Event("input", {bubbles: true})) }', to)
 
 
 def check_pixels(figure):
@@ -53,7 +51,7 @@ def check_sliding(figure):
     for whose in ('the training set', 'the validation set', 'something else', 'this image alone'):
         figure.get_by_role('combobox').select_option(whose)
         for t in (0, .25, .5, .75, 1):
-            slide(figure, t)
+            slide(figure, 'From raw to normalised', t)
             s = check_pixels(figure)
             assert s['whose'] == whose and s['t'] == t
         if whose == 'this image alone':
@@ -114,7 +112,7 @@ def test_pixel_histogram_as_the_lesson_says(show):
     def bars(): return figure.locator('rect.tally').evaluate_all('all => all.map(e => ["x", "width", "height"].map(a => +e.getAttribute(a)))')
     stored = (RAW.x_train * 255).round().int().flatten().bincount(minlength=256).reshape(64, 4).sum(1)
     before = bars()
-    slide(figure, 1)
+    slide(figure, 'From raw to normalised', 1)
     after = bars()
     heights, logs = torch.tensor([b[2] for b in after]), stored.log10()
     scale = (heights[0] - heights[-1]) / (logs[0] - logs[-1])
@@ -127,7 +125,7 @@ def test_pixel_as_the_lesson_says(show):
     figure = show(view())
     image = figure.locator('.digit').all_inner_texts()
     assert any(.1 < float(v) < .9 for v in image)   # grey levels at the edge of a stroke
-    slide(figure, 1)
+    slide(figure, 'From raw to normalised', 1)
     figure.get_by_role('combobox').select_option('this image alone')
     full = []
     for i in range(6):   # the same ink becomes another number in each image
@@ -136,7 +134,7 @@ def test_pixel_as_the_lesson_says(show):
         full.append((1 - mean) / std)
         assert f'But the model has learnt it as' in said(figure)
     assert max(full) - min(full) > .2
-    slide(figure, .5)
+    slide(figure, 'From raw to normalised', .5)
     figure.get_by_role('combobox').select_option('the training set')
     s = state(figure)
     assert abs(s['mean']) < 1e-6 and s['std'] == pytest.approx(RAW.std, rel=1e-5)   # subtracting moves, and doesn't stretch

@@ -7,13 +7,10 @@ import torch.distributed as dist
 
 from fastlesson.distributed import allreduce_time, ring_all_reduce, spawn
 from fastlesson.figures import ring_view
-from figure_page import check_planted, press, said, state
+from figure_page import check_planted, press, said, slide, state
 
 ALPHA, BETA = 20e-6, 1e-10
 
-
-def slide(figure, label, value):
-    figure.get_by_role('slider', name=label).evaluate('(e, v) => { e.value = v; e.dispatchEvent(new Event("input", {bubbles: true})) }', value)
 
 def go(figure, step): figure.evaluate('(f, step) => f.fastlesson.go(step)', step)
 def show_split(figure): figure.get_by_role('combobox', name='Show').select_option('split')

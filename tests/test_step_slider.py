@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fastlesson.figures import step_slider
-from figure_page import check_planted, said, state
+from figure_page import check_planted, said, slide, state
 
 TYPES = {'float64': np.float64, 'float32': np.float32}
 METHODS = 'central', 'one_sided'
@@ -35,9 +35,6 @@ def slope(name, x):
 
 def choose(figure, **values):
     for label, value in values.items(): figure.get_by_role('combobox', name=label).select_option(value)
-
-def slide(figure, label, value):
-    figure.get_by_role('slider', name=label).evaluate('(e, v) => { e.value = v; e.dispatchEvent(new Event("input", {bubbles: true})) }', value)
 
 def check_differences(figure):
     s = state(figure)
