@@ -30,7 +30,7 @@ def log_softmax(
 # %% ../nbs/09_train.ipynb #check-target
 #| fold: How targets that are not classes are refused
 def _check_target(logits: Tensor, target: Tensor, name: str = 'target') -> None:
-    "Refuse what is not a row of logits, and a class number from 0 to k - 1, for each image."
+    "Check that each image has a row of logits, and a class from 0 to k - 1."
     fits(f'logits (n, k), {name} (n) int64', logits, target, n=1)
     k = logits.shape[1]
     if target.min() < 0 or target.max() >= k:
@@ -150,11 +150,11 @@ def fit(
     if not isinstance(model, Model):
         raise TypeError(f"model is a {type(model).__name__}: it must be a Model of lesson 7")
     for images, classes, name in ((x, target, 'target'), (x_valid, y_valid, 'y_valid')):
-        logits = model.predict(images[:1]).expand(len(images), -1)
+        logits = model.predict(images[:1]).expand(len(images), -1)   # one row shows the shape
         _check_target(logits, classes, name)
     opt, losses, accuracies = SGD(model.params, lr, momentum), [], []
     order = torch.Generator('cpu').manual_seed(seed)
-    n_batches = epochs * -(-len(x) // batch_size)
+    n_batches = epochs * -(-len(x) // batch_size)   # rounded up
     with tqdm(total=n_batches, unit='batch', leave=False) as bar:
         for epoch in range(epochs):
             for i in _batches(len(x), batch_size, order, x.device):
