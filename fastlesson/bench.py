@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from traceback import format_exc
 
 import torch
 import torch.distributed as dist
@@ -182,19 +183,20 @@ def gpu_kernels(
     size: int = 4096, # Rows and columns of the square matrices
 ) -> Iterator[dict]: # A row for each dtype or number of images, and version
     "Time the Triton kernels of lesson 11 and what PyTorch offers for the same."
-    def rows(what, flop, best, times):
-        base = next(iter(times.values())).median   # PyTorch's comes first
+    def rows(what, flop, best, times):   # PyTorch's is '@' or 'eager'
         return [{'what': what, 'version': version, 'seconds': t.median, 'TFLOP/s': flop / t.median / 1e12,
-                 '× PyTorch': base / t.median, 'of the best': flop / t.median / best} for version, t in times.items()]
-    best = {}
+                 '× PyTorch': times['@' if '@' in times else 'eager'].median / t.median, 'of the best': flop / t.median / best} for version, t in times.items()]
+    best, tiny = {}, torch.randn(16, 16, device='cuda')
     for name, dtype in ('tf32', torch.float32), ('bfloat16', torch.bfloat16), ('float16', torch.float16), ('float32', torch.float32):
         torch.set_float32_matmul_precision('high' if name == 'tf32' else 'highest')
         big = torch.randn(2 * size, 2 * size, device='cuda').to(dtype)
         a, b = big[:size, :size].contiguous(), big[size:, size:].contiguous()
         best[name] = 2 * (2 * size)**3 / measure({'': partial(torch.matmul, big, big)})[''].median
         fns = {'@': partial(torch.matmul, a, b)} | {
-            version: partial(matmul_triton, a, b, version, name == 'tf32') for version in ('naive', 'tiled', 'grouped', 'autotuned')}
+            version: partial(matmul_triton, a, b, version, name == 'tf32') for version in ('naive', 'tiled', 'grouped', 'autotuned')
+            + ('persistent',) * (a.element_size() == 2 and torch.cuda.get_device_capability() >= (9, 0))}
         yield from rows(f'{size}³, {name}', 2 * size**3, best[name], measure(fns))
+    yield from rows('16³, float32', 2 * 16**3, best['float32'], measure({'@': lambda: tiny @ tiny, 'grouped': lambda: matmul_triton(tiny, tiny, 'grouped')}))
     for n in 64, 50_000:
         x, target, params, autograd = _case(n)
         stream, graph = torch.cuda.Stream(), torch.cuda.CUDAGraph()
@@ -204,7 +206,7 @@ def gpu_kernels(
         torch.cuda.current_stream().wait_stream(stream)
         with torch.cuda.graph(graph): autograd()
         fns = {'eager': autograd, 'CUDA graph': graph.replay,
-               'one kernel': lambda: fused_forward_backward_triton(x, target, params)}
+               'two kernels': lambda: fused_forward_backward_triton(x, target, params)}
         yield from rows(f'forward and backward, {n:,} rows', 4 * n * 784 * 50, best['float32'], measure(fns))
 
 # %% ../nbs/94_bench.ipynb #benchmarks
@@ -279,16 +281,17 @@ def _usable(folder: Path) -> Path:
     read_records(SHIPPED, folder)
     return folder
 
-def _run(name: str, folder: Path) -> None:
-    "Measure one benchmark and record it, or, when it is interrupted, what there is of it."
+def _run(name: str, folder: Path) -> str | None: # What failed and why, if it did
+    "Measure one benchmark and record it, or, when it is interrupted or fails, what there is of it."
     rows = []
     try:
         for row in BENCHMARKS[name](): rows.append(row)
-    except BaseException as e:
+    except (Exception, KeyboardInterrupt) as e:
         kept = f'is in {record(name + UNFINISHED, rows, folder)}' if rows else 'is nothing'
-        tqdm.write(f'Interrupted. What was measured of {name} {kept}.')
-        if isinstance(e, KeyboardInterrupt): raise SystemExit(130) from None
-        raise
+        how = 'Interrupted' if (stopped := isinstance(e, KeyboardInterrupt)) else f'{format_exc()}\nFailed'
+        tqdm.write(f'{how}. What was measured of {name} {kept}.')
+        if stopped: raise SystemExit(130) from None
+        return f'  {name:12} {type(e).__name__}: {e}'
     record(name, rows, folder)
     tqdm.write(name)
     _print(rows)
@@ -318,9 +321,10 @@ def main(
         parser.error(f"--only {args.only!r}: {wrong or 'that is no name'}. Here there are {', '.join(here)}")
     try: folder = _usable(args.folder.expanduser().absolute())
     except ValueError as e: parser.error(str(e))
-    for name in tqdm(names, desc=machine()['name']): _run(name, folder)
+    failed = [*filter(None, (_run(name, folder) for name in tqdm(names, desc=machine()['name'])))]
     print('Recorded in', record_file(folder))
     if table := side_by_side(folder):
         _print(table)
         try: print('Drawn in', picture(folder))
         except ImportError as e: print(f'No picture: {e}')
+    if failed: raise SystemExit('\n'.join(['These failed:', *failed]))

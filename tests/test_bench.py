@@ -56,13 +56,16 @@ bench.main(['--only', 'slow'])
 
 
 def test_error(monkeypatch, capsys):
-    "A benchmark that breaks says why, and what there is of it is kept too."
+    "A benchmark that breaks says why, what there is of it is kept, and the next ones have their turn."
     def breaks():
         yield {'seconds': 1.}
         raise RuntimeError('out of memory')
     monkeypatch.setitem(bench.BENCHMARKS, 'made-up', breaks)
-    with pytest.raises(RuntimeError, match='out of memory'): bench.main(['--only', 'made-up'])
-    assert recorded('made-up' + UNFINISHED)[0]['rows'] == [{'seconds': 1.}]
+    monkeypatch.setitem(bench.BENCHMARKS, 'next', lambda: iter([{'seconds': 2.}]))
+    with pytest.raises(SystemExit, match='These failed:\n  made-up +RuntimeError: out of memory'): bench.main(['--only', 'made-up,next'])
+    assert recorded('made-up' + UNFINISHED)[0]['rows'] == [{'seconds': 1.}] and recorded('next')[0]['rows'] == [{'seconds': 2.}]
+    said = capsys.readouterr().out
+    assert 'in breaks' in said and 'Failed. What was measured of made-up is in' in said
 
 
 @pytest.mark.skipif(not hasattr(os, 'geteuid') or os.geteuid() == 0, reason='root may write anywhere')

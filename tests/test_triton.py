@@ -1,4 +1,10 @@
-"Lesson 11's kernels: on a GPU where there is one, else in Triton's interpreter if Triton is installed."
+"Lesson 11's kernels: on a GPU where there is one, else in Triton's interpreter if Triton is installed; and what they become when compiled for one."
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -32,6 +38,61 @@ def test_product(version, n, k, m, dtype):
     assert torch.equal(matmul_triton(a.contiguous(), b.contiguous(), version), c)
 
 
+@pytest.mark.parametrize('n, k, m', [(1, 8, 8), (65, 40, 136), (300, 128, 264)])
+def test_persistent(n, k, m):
+    draw = torch.Generator().manual_seed(n)
+    a, b = (torch.randn(*s, generator=draw).to(DEVICE).half() for s in ((n, k), (k, m)))
+    if CUDA and torch.cuda.get_device_capability() < (9, 0): pytest.skip('needs compute capability 9.0')
+    c, exact = matmul_triton(a, b, 'persistent'), a.double() @ b.double()
+    assert ((c.double() - exact).abs() <= error_bound(a.float(), b.float()).to(DEVICE) + torch.finfo(torch.half).eps * exact.abs()).all()
+    assert torch.equal(matmul_triton(a.T.contiguous().T, b.T.contiguous().T, 'persistent'), c)
+
+
+def test_persistent_takes_tiles_in_turn(monkeypatch):
+    "Two programs for fifteen tiles."
+    monkeypatch.setattr(gpu, 'WIDEST', (32, 32, 16, 3, 4))
+    monkeypatch.setattr(gpu, '_multiprocessors', lambda x: 2)
+    if CUDA and torch.cuda.get_device_capability() < (9, 0): pytest.skip('needs compute capability 9.0')
+    a, b = (torch.randn(*s, generator=torch.Generator().manual_seed(0)).to(DEVICE).half() for s in ((150, 24), (24, 80)))
+    assert ((matmul_triton(a, b, 'persistent').double() - a.double() @ b.double()).abs() <= 2**-10 * (a.double().abs() @ b.double().abs())).all()
+
+
+@pytest.mark.parametrize('what', ['float32', 'k', 'm', 'start'])
+def test_persistent_says_what_it_cannot_take(what):
+    a, b = torch.ones(4, 7 if what == 'k' else 8, device=DEVICE).half(), torch.ones(7 if what == 'k' else 8, 9 if what == 'm' else 8, device=DEVICE).half()
+    if what == 'float32': a, b = a.float(), b.float()
+    if what == 'start': a = torch.ones(33, device=DEVICE).half()[1:].view(4, 8)
+    with pytest.raises(ValueError, match="version 'persistent' takes 16-bit numbers, k and m that 8 divides"): matmul_triton(a, b, 'persistent')
+
+
+LIMITS = {80: 163 * 1024, 90: 227 * 1024}   # shared memory that a program can have, in bytes
+
+
+@pytest.fixture(scope='module')
+def compiled():
+    "Every kernel and tile of the page, compiled for GPUs that need not be there; for both at the same time."
+    env = {k: v for k, v in os.environ.items() if k != 'TRITON_INTERPRET'}
+    runs = {arch: subprocess.Popen([sys.executable, Path(__file__).with_name('compile_kernels.py'), str(arch)], env=env, stdout=subprocess.PIPE, text=True) for arch in LIMITS}
+    return {arch: json.loads(run.communicate(timeout=600)[0]) for arch, run in runs.items()}   # pytest shows what they complain of
+
+
+@pytest.mark.parametrize('arch', LIMITS)
+def test_kernels_fit_the_gpu(compiled, arch):
+    kernels = {name: k for name, k in compiled[arch].items() if not name.startswith('refused')}   # those are there to show what happens
+    assert {name: k['spilled'] for name, k in kernels.items() if k['spilled']} == {}, 'nothing is spilled from registers to memory'
+    assert {name: k['shared'] for name, k in kernels.items() if k['shared'] > LIMITS[arch]} == {}
+    assert len(kernels) > 20 and all(k['registers'] for k in kernels.values()), 'the assembler has counted'
+    tensor_cores = {name for name, k in kernels.items() if k['tensor cores']}
+    assert tensor_cores == {name for name in kernels if name.startswith(('tiled tf32', 'tiled 16 bits', 'persistent'))}
+
+
+def test_numbers_on_the_page(compiled):
+    "What lesson 11 says of an H100, as the Triton of constraints.txt compiles it."
+    widest, too_large, spills, odd = (compiled[90][name] for name in ('persistent', 'refused: TF32, steps of 64', 'refused: float32, 128 × 256', 'refused: odd strides'))
+    assert (widest['registers'], round(widest['shared'] / 1000)) == (163, 213)
+    assert round(too_large['shared'] / 1000) == 295 and spills['spilled'] > 0 == spills['tensor cores'] and round(odd['spilled'] / 1000, 1) == 2.5
+
+
 @pytest.mark.parametrize('version', VERSIONS)
 def test_nan(version):
     a, b = torch.ones(70, 40, device=DEVICE), torch.ones(40, 5, device=DEVICE)
@@ -47,7 +108,7 @@ def test_refused():
     with pytest.raises(ValueError, match="version is 'best', not one of"): matmul_triton(a, a.T, 'best')
 
 
-@pytest.mark.parametrize('n, n_in, hidden', [(1, 1, 1), (65, 33, 50), (130, 40, 17)])
+@pytest.mark.parametrize('n, n_in, hidden', [(1, 1, 1), (65, 33, 50), (130, 40, 17), (70, 40, 200), (10, 300, 70)])   # the last two: units in several tiles, pixels shared
 def test_fused(n, n_in, hidden):
     draw = torch.Generator().manual_seed(n)
     x, target = torch.randn(n, n_in, generator=draw).to(DEVICE), torch.randn(n, generator=draw).to(DEVICE)
