@@ -22,7 +22,6 @@ try:
     import triton
     import triton.language as tl
     from triton.language import constexpr
-    from triton.tools.tensor_descriptor import TensorDescriptor
 except ImportError: triton = constexpr = None
 
 _gpu = triton.jit if triton else lambda kernel: kernel   # without Triton the kernels can only be read
@@ -106,6 +105,7 @@ def _multiprocessors(x: Tensor) -> int: # that its GPU has, or its slice of one;
     return torch.cuda.get_device_properties(x.device).multi_processor_count if x.is_cuda else 4
 
 def _persistent(a: Tensor, b: Tensor, c: Tensor, tile: tuple[int, ...]) -> None:
+    from triton.tools.tensor_descriptor import TensorDescriptor   # Triton 3.4 and newer
     rows, cols, inner, stages, warps = tile
     a, b = a.contiguous(), b.contiguous()
     odd = a.element_size() != 2 or any(t.data_ptr() % 16 or t.shape[1] % 8 for t in (a, b))
