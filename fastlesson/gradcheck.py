@@ -78,6 +78,7 @@ def _looks(case, g, right, right_ones, at) -> Iterator[tuple[str, Tensor, Tensor
         if torch.is_tensor(other) and other.shape == g.shape:
             yield f"there is an extra factor of {name}", at(g), right * at(other)
             yield f"a factor of {name} is missing", at(g) * at(other), right
+    yield "it is 0 everywhere", at(g), torch.zeros_like(right)
     factor = ((at(g) @ right) / (right @ right)).item()
     look = f"it is {factor:.4g} times what it should be{_explain(factor, case)}"
     if abs(factor - 1) > 1e-4: yield look, at(g), factor * right
@@ -143,7 +144,8 @@ def _judge(case, g) -> Finding: # which entry is furthest off, and what it looks
     if not wrong.any():
         zero = '' if right[good].any() else ", all of them 0"
         along = _along(case, g, eps) if len(wrong) < x.numel() else ''
-        return Finding(name, not along, f"right in {good.sum()} of {x.numel()} entries"
+        checked = f"entries checked, of {x.numel()}" if len(wrong) < x.numel() else "entries"
+        return Finding(name, not along, f"right in {good.sum()} of {len(wrong)} {checked}"
                                         f"{zero}{left}{along}")
     worst = torch.where(wrong, error.nan_to_num(math.inf), -1.).argmax()
     entry = tuple(i.item() for i in torch.unravel_index(case.entries[worst], x.shape))
