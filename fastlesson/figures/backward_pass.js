@@ -128,11 +128,12 @@ bring('backward_pass', (root, {values}) => {   // values: x[0], x[1], the nine p
       output: () => `${linear(['l2[0]', 'w2[0]'], ['l2[1]', 'w2[1]'])} + ${factor('b2')}`,
       loss: () => `(${n('output')} − ${factor('target')})²`}[layer]() + ` = ${n(name)}.`
   }
-  function judge({off}, sums) {   // what the comparison says of the gradients known so far
+  function judge({off, kinks}, sums) {   // what the comparison says of the gradients known so far
     const known = PARAMETERS.filter(name => name in sums), wrong = off.filter(name => known.includes(name))
     if (!known.length) return 'No gradient of a parameter is known yet.'
     if (wrong.length) return `${wrong.length} of ${known.length} gradients disagree with the difference: ${wrong.join('; ').replaceAll(', ', ',\u00a0')}.`
-    return `${known.length} of ${PARAMETERS.length} gradients are known, and they agree with the difference.` +
+    const near = known.filter(name => kinks[name]).length, compared = known.length - near
+    return `${known.length} of ${PARAMETERS.length} gradients are known` + (near ? `. ${compared} agree with the difference; ${near} can’t be judged, because a kink is near.` : ', and they agree with the difference.') +
       (mistake == 'none' ? '' : known.length < PARAMETERS.length ? ' Step on.' : ' With these numbers nobody can see the mistake. Set b1[1] to −1.')
   }
 
