@@ -141,3 +141,32 @@ task_7 = Task('03.7', truncated_std, cuts,
               'The numbers outside are not moved to $\\pm c$, but drawn again.': lambda c: (inside(c) - 2 * c * phi(c) + c**2 * (1 - inside(c))).sqrt(),
               'The probability of lying within $\\pm c$ is $\\text{erf}(c/\\sqrt2)$, not $\\text{erf}(c)$.': lambda c: (1 - 2 * c * phi(c) / torch.erf(c)).sqrt(),
               'The density lacks $\\sqrt{2\\pi}$.': lambda c: (1 - 2 * c * torch.exp(-c**2 / 2) / inside(c)).clamp_min(0).sqrt()})
+
+def relu_kernel(
+    x: Tensor, # Images, none of them all 0, shape `(n, d)`
+) -> Tensor: # Expected product of one unit's outputs for each pair of them, shape `(n, n)`
+    "The kernel of a ReLU layer with He initialisation."
+    size = x.norm(dim=1)
+    product = size[:, None] * size
+    cos = (x @ x.T / product).clamp(-1, 1)
+    angle = cos.acos()
+    return product / (math.pi * x.shape[1]) * (angle.sin() + (math.pi - angle) * cos)
+
+def kernel_of(bracket):
+    "A kernel with something else in place of the bracket of (3.9)."
+    def kernel(x):
+        size = x.norm(dim=1)
+        product = size[:, None] * size
+        cos = (x @ x.T / product).clamp(-1, 1)
+        return product / (math.pi * x.shape[1]) * bracket(cos.acos(), cos)
+    return kernel
+task_8 = Task('03.8', relu_kernel, shapes('n d'),
+    hints=('Begin with the lengths of the images, `(n,)`, and their products, `(n, n)`.',
+           'With $\\sigma^2 = 2/d$, $\\rho_i\\rho_{i\'} = 2\\,|x_i|\\,|x_{i\'}|/d$. The cosine is the dot product divided by both lengths.',
+           'Rounding can make a cosine a little larger than 1, and its `acos` is NaN: clamp it.'),
+    mistakes={'This is the expected product before the ReLU.': lambda x: 2 / x.shape[1] * x @ x.T,
+              'The angle itself stands where $\\pi-\\theta$ should be.': kernel_of(lambda angle, cos: angle.sin() + angle * cos),
+              'The term with $\\sin\\theta$ is missing.': kernel_of(lambda angle, cos: (math.pi - angle) * cos),
+              'The second term is short of the factor $\\cos\\theta$.': kernel_of(lambda angle, cos: angle.sin() + math.pi - angle),
+              'The sizes of the images are missing: this holds only where each has mean square 1.': lambda x: kernel_of(lambda angle, cos: angle.sin() + (math.pi - angle) * cos)(x * x.shape[1]**.5 / x.norm(dim=1, keepdim=True)),
+              'ReLU halves the second moment of one image; of two it keeps a part that depends on the angle.': lambda x: x @ x.T / x.shape[1]})

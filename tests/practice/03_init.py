@@ -65,6 +65,23 @@ def truncated_clipped(c): return torch.sqrt(within(c) - 2 * c * phi(c) + c * c *
 def truncated_float(c): return torch.sqrt(1 - 2 * c * phi(c) / within(c)).float()
 
 
+def kernel(x, bracket=lambda a: a.sin() + (math.pi - a) * a.cos(), clamp=True, variance=2, sizes=True):
+    rows = x / (x * x).sum(1, keepdim=True).sqrt()
+    cos = rows @ rows.T
+    a = torch.acos(cos.clamp(-1, 1) if clamp else cos)
+    rho = (x * x).mean(1).sqrt() * variance**.5
+    return torch.outer(rho, rho) / (2 * math.pi) * bracket(a) if sizes else bracket(a) / math.pi
+
+def kernel_unclamped(x): return kernel(x, clamp=False)
+def kernel_lecun(x): return kernel(x, variance=1)
+def kernel_angle(x): return kernel(x, lambda a: a.sin() + a * a.cos())
+def kernel_no_sine(x): return kernel(x, lambda a: (math.pi - a) * a.cos())
+def kernel_unit(x): return kernel(x, sizes=False)
+def kernel_before(x): return (x @ x.T).mul(2 / x.shape[1])
+def kernel_halved(x): return torch.einsum('nd,md->nm', x, x) / x.shape[1]
+def kernel_sums(x): return kernel(x) * x.shape[1]
+
+
 WRONG = {
     '03.1': [(gain_squared, 'square of the gain'), (gain_inverse, 'fraction that is kept'), (gain_of_relu, 'gain of a plain ReLU'),
              (gain_linear_slope, 'not by `a`'), (gain_negative, 'sign is wrong')],
@@ -81,6 +98,9 @@ WRONG = {
              (dropout_none, 'not its square'), (dropout_turned, 'share that stays')],
     '03.7': [(truncated_variance, 'take the root'), (truncated_thrown_away, 'divide by the probability'), (truncated_one_end, 'Both ends'),
              (truncated_clipped, 'drawn again'), (truncated_float, 'type of the inputs is lost')],
+    '03.8': [(kernel_unclamped, 'infinities or NaNs'), (kernel_lecun, 'too small by the factor 2'), (kernel_angle, 'The angle itself'), (kernel_no_sine, 'is missing'),
+             (kernel_unit, 'sizes of the images are missing'), (kernel_before, 'before the ReLU'), (kernel_halved, 'depends on the angle'),
+             (kernel_sums, 'too large by the factor `x.shape[1]`')],
 }
 OTHER = {
     '03.1': lambda a: ((1 + a * a) / 2)**-.5,
@@ -90,4 +110,5 @@ OTHER = {
     '03.5': lambda std: (std * .5 * math.sqrt(2 / math.pi), ((std**2) / 2 - (std**2) / (2 * math.pi)).sqrt()),
     '03.6': lambda n_in, p: math.sqrt(1 - p) * n_in**-.5,
     '03.7': lambda c: ((within(c) - 2 * c * phi(c)) / within(c)).sqrt(),
+    '03.8': kernel,
 }
