@@ -105,7 +105,7 @@ def _multiprocessors(x: Tensor) -> int: # that its GPU has, or its slice of one;
     return torch.cuda.get_device_properties(x.device).multi_processor_count if x.is_cuda else 4
 
 def _persistent(a: Tensor, b: Tensor, c: Tensor, tile: tuple[int, ...]) -> None:
-    from triton.tools.tensor_descriptor import TensorDescriptor   # Triton 3.4 and newer
+    from triton.tools.tensor_descriptor import TensorDescriptor   # older Tritons have none
     rows, cols, inner, stages, warps = tile
     a, b = a.contiguous(), b.contiguous()
     odd = a.element_size() != 2 or any(t.data_ptr() % 16 or t.shape[1] % 8 for t in (a, b))
