@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from execnb.nbio import read_nb
 from nbdev.config import get_config
 
@@ -88,3 +89,23 @@ def test_lesson(path):
 
 
 def test_version(): assert importlib.metadata.version(CFG.lib_name) == CFG.version
+
+
+def test_citation():
+    "CITATION.cff says what settings.ini says."
+    said = yaml.safe_load((ROOT/'CITATION.cff').read_text(encoding='utf-8'))
+    assert (said['version'], said['repository-code'], said['url']) == (CFG.version, CFG.git_url, CFG.doc_host + CFG.doc_baseurl)
+    assert said['title'].startswith(CFG.title) and said['authors'] == [{'name': CFG.author}]
+
+
+@pytest.mark.parametrize('path', sorted((ROOT/'.github'/'workflows').glob('*.yml')), ids=lambda p: p.stem)
+def test_workflow(path):
+    "Actions are pinned by hash; nothing is allowed that a job doesn't ask for; no job that runs other people's code may write."
+    flow = yaml.safe_load(path.read_text(encoding='utf-8'))
+    assert flow['permissions'] == {}
+    for job in flow['jobs'].values():
+        pinned = [re.fullmatch(r'[\w-]+/[\w-]+@[0-9a-f]{40}', step['uses']) for step in job['steps'] if 'uses' in step]
+        assert all(pinned) and job['permissions']
+        if any('run' in step for step in job['steps']): assert job['permissions'] == {'contents': 'read'}
+        for step in job['steps']:
+            if 'actions/checkout' in step.get('uses', ''): assert step['with'] == {'persist-credentials': False}
