@@ -129,6 +129,21 @@ def test_text_and_figure(show):
 
 OFF = 'w1[0, 1]', 'w1[1, 1]', 'b1[1]', 'w2[1]'   # what leads into unit 1, and what comes out of it
 
+def check_folds(figure):
+    "Where it is narrow the two tables are folded, until somebody opens one; where there is room they are in sight."
+    folds = figure.locator('details')
+    for width, wide in ((1280, True), (390, False), (1280, True)):
+        figure.page.set_viewport_size({'width': width, 'height': 844})
+        figure.page.wait_for_timeout(100)
+        assert folds.evaluate_all('all => all.map(e => e.open)') == [wide, wide]
+        assert [e.is_visible() for e in figure.locator('summary').all()] == [not wide] * 2
+        if not wide: figure.get_by_text('The numbers, to change').click()
+        assert figure.get_by_role('button', name='Move downhill').is_visible()
+
+
+def test_backprop_folds(show): check_folds(show(backward_pass()))
+
+
 def test_backprop_as_the_lesson_says(show):
     figure = show(backward_pass())
     click(figure, 'Reset')
@@ -187,3 +202,5 @@ FAULTS = [   # in the script, and the check that must notice each
 
 @pytest.mark.parametrize('figure, check, good, bad', FAULTS)
 def test_planted(show, monkeypatch, figure, check, good, bad): check_planted(show, monkeypatch, figure, check, good, bad)
+
+def test_planted_fold(show, monkeypatch): check_planted(show, monkeypatch, backward_pass, check_folds, 'element.open = wide = now', 'wide = now', 'figures.js')
