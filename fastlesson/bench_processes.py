@@ -124,7 +124,8 @@ def _held(rank: int, width: int) -> dict[str, int]:
         del kept
     return held
 
-# %% ../nbs/99_bench_processes.ipynb #many-processes
+# %% ../nbs/99_bench_processes.ipynb #process-rows
+#| fold: How the rows are put together
 def _memory(width: int) -> Iterator[dict]:
     if not _RESIDENT.exists(): return
     for how, held in spawn(_held, 2, width, timeout=600.)[0].items():
@@ -143,6 +144,7 @@ def _times(rounds: int, width: int, images: int, n: int = 512) -> Iterator[dict]
     for i, seconds in enumerate(medians(2, _epochs, max(1, rounds // 3), images)):
         yield {'what': 'epoch', 'batch': _BATCHES[i // 2], 'processes': 1 + i % 2, 'seconds': seconds}
 
+# %% ../nbs/99_bench_processes.ipynb #many-processes
 def many_processes() -> Iterator[dict]: # A row for each job
     "Time and memory of the processes of lesson 12."
     yield from _memory(4096)

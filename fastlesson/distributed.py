@@ -205,9 +205,10 @@ def ring_all_reduce(
     for step in range(2 * (p - 1)):
         out, into = parts[(rank - step) % p], parts[(rank - step - 1) % p]
         arrived = torch.empty_like(into)
-        talk = dist.P2POp(dist.isend, out, right, group), dist.P2POp(dist.irecv, arrived, left, group)
-        talk = [op for op in talk if op.tensor.numel()]   # of few numbers some parts are empty
-        for work in dist.batch_isend_irecv(talk) if talk else []: work.wait()
+        ops = [dist.P2POp(dist.isend, out, right, group),
+               dist.P2POp(dist.irecv, arrived, left, group)]
+        ops = [op for op in ops if op.tensor.numel()]   # of few numbers some parts are empty
+        for work in dist.batch_isend_irecv(ops) if ops else []: work.wait()
         if step < p - 1: into += arrived   # the first p - 1 steps add
         else: into.copy_(arrived)          # the others pass on what is complete
     return total
@@ -219,7 +220,7 @@ def allreduce_time(
     alpha: float, # Seconds that a message takes, however short
     beta: float, # Seconds a byte
 ) -> float: # Seconds
-    "Time of a ring all-reduce by the α–β model: 2(p − 1) messages of a p-th of the bytes."
+    "Time of a ring all-reduce: 2(p − 1) messages, each a p-th of the bytes."
     if ranks < 1: raise ValueError(f"ranks is {ranks}: it must be at least 1")
     return 2 * (ranks - 1) * (alpha + n_bytes / ranks * beta)
 
