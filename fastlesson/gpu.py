@@ -60,9 +60,12 @@ def _gpu_tiled(a, b, c, n, k, m, a_row, a_col, b_row, b_col, PRECISION: constexp
 
 # %% ../nbs/11_gpu.ipynb #gpu-autotune
 TILES = { # by kind of product: rows, columns, inner, stages, warps
-    'ieee': ((64, 64, 32, 3, 4), (128, 64, 32, 3, 8), (64, 128, 32, 3, 8), (128, 128, 32, 3, 8)),
-    'tf32': ((64, 64, 32, 4, 4), (128, 64, 32, 4, 4), (128, 128, 32, 4, 8), (128, 256, 32, 3, 8)),
-    '16 bits': ((64, 64, 32, 4, 4), (128, 64, 32, 4, 4), (128, 128, 64, 3, 8), (128, 256, 32, 4, 8))}
+    'ieee': ((64, 64, 32, 3, 4), (128, 64, 32, 3, 8),
+             (64, 128, 32, 3, 8), (128, 128, 32, 3, 8)),
+    'tf32': ((64, 64, 32, 4, 4), (128, 64, 32, 4, 4),
+             (128, 128, 32, 4, 8), (128, 256, 32, 3, 8)),
+    '16 bits': ((64, 64, 32, 4, 4), (128, 64, 32, 4, 4),
+                (128, 128, 64, 3, 8), (128, 256, 32, 4, 8))}
 
 @cache
 def _gpu_autotuned(kind):
@@ -147,7 +150,7 @@ def matmul_triton(
     return c
 
 # %% ../nbs/11_gpu.ipynb #gpu-fused
-#| fold: The kernels, 50 lines
+#| fold: The kernels, 47 lines
 @_gpu
 def _gpu_units(l1, b1, i, j, n, hidden):
     "Rows i and units j of l2, with zeros past the last."
