@@ -17,7 +17,7 @@ MEASURE = r"""() => {
   words += all(".math").filter(e => seen(e) && !e.closest("table")).length
   const lines = all("pre.sourceCode, div.sourceCode pre").filter((e, i, es) => seen(e) && es.indexOf(e) == i).map(e => e.innerText.split("\n").filter(l => l.trim()).length)
   const pictures = all("img, .fastlesson").filter(seen).sort((a, b) => top(a) - top(b))
-  const sights = all("img, .fastlesson, table").filter(seen).sort((a, b) => top(a) - top(b))
+  const sights = all("img, .fastlesson, .fastlesson-predict, table").filter(seen).sort((a, b) => top(a) - top(b))
   const end = stop ? top(stop) : bottom(main)
   let from = 0, longest = 0, where = 0
   for (const [a, b] of [...sights.map(e => [top(e), bottom(e)]), [end, end]]) {
