@@ -60,7 +60,12 @@ def serve(rank, address):
 def pool():
     "Call it with fn, a world size and arguments: fn(group, *args) in that many of up to four processes that live as long as the tests."
     with Listener(authkey=b'pool') as listener:
-        thread = Thread(target=spawn, args=(serve, MOST, listener.address), kwargs={'timeout': 600.}, daemon=True)
+        def serve_all():
+            try: spawn(serve, MOST, listener.address, timeout=600.)
+            except RuntimeError as e:
+                print(e, file=sys.stderr)
+                Client(listener.address, authkey=b'pool').close()   # wake who waits for a rank that never comes
+        thread = Thread(target=serve_all, daemon=True)
         thread.start()
         pipes = {}
         for _ in range(MOST):
