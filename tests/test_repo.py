@@ -12,6 +12,7 @@ import yaml
 from execnb.nbio import read_nb
 from nbdev.config import get_config
 
+import fastlesson
 from fastlesson.site import readme
 
 CFG = get_config()
@@ -86,6 +87,11 @@ def test_lesson(path):
     assert unclaimed == [], 'these check something: give each `#| check: <claim>`, and let it do nothing else'
     plain = '\n'.join(re.sub(r'^[%!].*|^( +)[%!].*', r'\1pass', c.source, flags=re.M) for c in cells)
     assert {m for m, _ in imports(ast.parse(plain))} & PRODUCTS == set()
+
+
+def test_help():
+    "`help(fastlesson)` names every lesson's module."
+    for path in LESSONS: assert f'`{path.stem[3:]}`' in fastlesson.__doc__
 
 
 def test_version(): assert importlib.metadata.version(CFG.lib_name) == CFG.version
