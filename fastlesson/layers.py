@@ -26,7 +26,7 @@ class Layer:
         raise NotImplementedError(f"{type(self).__name__} has no backward(y_grad)")
     def __getattr__(self, name): # called only for a name that is not there
         raise AttributeError(f"{type(self).__name__} has no {name}: "
-                             "backward() needs what a call keeps, so call it first")
+                             "if a call would keep it for backward(), call it first")
 
 # %% ../nbs/07_layers.ipynb #relu-layer
 class ReLU(Layer):

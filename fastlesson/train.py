@@ -150,7 +150,8 @@ def fit(
     if not isinstance(model, Model):
         raise TypeError(f"model is a {type(model).__name__}: it must be a Model of lesson 7")
     for images, classes, name in ((x, target, 'target'), (x_valid, y_valid, 'y_valid')):
-        logits = model.predict(images[:1]).expand(len(images), -1)   # one row shows the shape
+        # one row is enough to see the shape
+        logits = model.predict(images[:1]).expand(len(images), -1)
         _check_target(logits, classes, name)
     opt, losses, accuracies = SGD(model.params, lr, momentum), [], []
     order = torch.Generator('cpu').manual_seed(seed)

@@ -81,7 +81,7 @@ def test_notebook_in_step(lesson):
     for task in tasks(lesson).values():
         body = ast.parse(str(solution(task.name)).removeprefix('```python\n').removesuffix('```')).body[0].body[1:]
         for line in (line.strip() for statement in body for line in ast.unparse(statement).splitlines()):
-            assert line not in given, f'{task.name}: the notebook gives away `{line}`'
+            assert line not in given or line.startswith('@'), f'{task.name}: the notebook gives away `{line}`'
 
 
 def test_body_goes():
