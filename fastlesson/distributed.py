@@ -207,7 +207,7 @@ def ring_all_reduce(
         arrived = torch.empty_like(into)
         ops = [dist.P2POp(dist.isend, out, right, group),
                dist.P2POp(dist.irecv, arrived, left, group)]
-        ops = [op for op in ops if op.tensor.numel()]   # of few numbers some parts are empty
+        ops = [op for op in ops if op.tensor.numel()]   # some parts can be empty
         for work in dist.batch_isend_irecv(ops) if ops else []: work.wait()
         if step < p - 1: into += arrived   # the first p - 1 steps add
         else: into.copy_(arrived)          # the others pass on what is complete
