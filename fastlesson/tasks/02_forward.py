@@ -90,7 +90,7 @@ def through_points(
 def through_cases(device, dtype):
     rand = torch.Generator().manual_seed(0)
     def draw(*size): return torch.randn(size, generator=rand, dtype=torch.float64).to(device, dtype)
-    return [(3 * draw(n), draw(k).abs().cumsum(0) + k, draw(k)) for n, k in ((7, 4), (1, 5), (9, 2), (6, 6))] + [
+    return [(3 * draw(n), (draw(k).abs() + .5).cumsum(0) - k, draw(k)) for n, k in ((7, 4), (1, 5), (9, 2), (6, 6))] + [
         (torch.linspace(0, 9, 19).to(device, dtype), torch.tensor([1, 2, 4, 7]).to(device, dtype), torch.tensor([1, 3, 0, 0]).to(device, dtype))]
 
 def through_wrong(slope=lambda values, knots: values.diff() / knots.diff(), first=0, corners=slice(None, -1), start=True, relu=True, change=True):
