@@ -14,6 +14,7 @@ import platform
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
@@ -77,6 +78,9 @@ def machine() -> dict: # Name, processor, cores, instruction set, accelerator or
     text = info.read_text(encoding='utf-8', errors='replace') if info.exists() else ''
     found = re.search(r'model name\s*: (.+)', text)
     cpu = found[1] if found else platform.processor() or platform.machine()
+    with suppress(ImportError):   # several generations share a name
+        from llvmlite.binding import get_host_cpu_name
+        cpu += f' ({get_host_cpu_name()})'
     there = torch.accelerator.is_available() # asked first: without one, torch 2.6 raises
     gpu = torch.accelerator.current_accelerator().type if there else None
     if gpu == 'cuda': gpu = torch.cuda.get_device_name()

@@ -117,6 +117,9 @@ def test_small_ends(monkeypatch):
     assert [r['version'] for r in bench.training_epoch(130)] == ['PyTorch', 'ours'] * n
     assert [r['version'] for r in bench.backward_passes((7,))] == ['autograd', 'ours']
     assert [r['rung'] for r in bench.init_monte_carlo(2)] == ['a loop over draws', 'side by side'] * n
+    rows = [*bench.libraries(32)]
+    assert [r['rung'] for r in rows if 'flops' in r] == ['peak'] * n
+    for size in '32×32 @ 32×32', '50000×784 @ 784×10': assert {'@', 'numpy', '@ in bfloat16', 'tiled'} <= {r['rung'] for r in rows if r.get('size') == size}
     assert [r['rung'] for r in bench.ladder()] == [*bench.LADDER], 'at a second each, the larger sizes are left out'
 
 

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from fastlesson.backprop import forward_backward
 from fastlesson.forward import Params
-from fastlesson.limit import (fused_forward_backward, machine_peak, matmul_blocked, matmul_ijk, matmul_ikj, matmul_strip, matmul_tiled, roofline)
+from fastlesson.limit import (_parts, fused_forward_backward, machine_peak, matmul_blocked, matmul_ijk, matmul_ikj, matmul_strip, matmul_tiled, roofline)
 from fastlesson.matmul import error_bound
 from not_finite import check_not_finite, not_finite
 from test_matmul import draw, layouts
 
 KERNELS = [matmul_ijk, matmul_ikj, matmul_blocked, matmul_strip, matmul_tiled]
 kernels = pytest.mark.parametrize('matmul', KERNELS, ids=lambda f: f.__name__)
-# small ones, and those around the sizes of tiles (6, 32) and of blocks (48, 64, 1024)
-size = st.one_of(st.integers(0, 13), st.sampled_from([31, 32, 33, 47, 48, 49, 63, 64, 65, 1023, 1024, 1025]))
+# small ones, and those around the sizes of tiles (6, 32) and of blocks (64, 96, 512, 1024)
+size = st.one_of(st.integers(0, 13), st.sampled_from([31, 32, 33, 63, 64, 65, 95, 96, 97, 511, 513, 1023, 1024, 1025]))
 
 
 @kernels
@@ -56,8 +56,27 @@ def test_refused(matmul):
 @kernels
 def test_from_several_threads(matmul):
     cases = [[torch.randn(*s, generator=torch.Generator().manual_seed(seed)) for s in ((150, 70), (70, 90))] for seed in range(24)]
+    cases += [[torch.randn(*s, generator=torch.Generator().manual_seed(seed)) for s in ((250, 170), (170, 190))] for seed in range(6)]   # large enough to be shared
     with ThreadPoolExecutor(6) as pool:
         for c, (a, b) in zip(pool.map(lambda case: matmul(*case), cases), cases): assert ((c - a @ b).abs() <= 2 * error_bound(a, b)).all()
+
+
+def test_nothing_stays_from_the_call_before():
+    "Places for packed parts of a and b are kept; what is left in them reaches no result, whether on one thread or on several."
+    for n, k, m in (7, 40, 37), (301, 300, 530):
+        a, b = (torch.randn(*s, generator=torch.Generator().manual_seed(n)) for s in ((n, k), (k, m)))
+        for left, right in (a, b), (a.T.contiguous().T, b.T.contiguous().T):
+            matmul_tiled(torch.full((200, 1100), float('nan')).T, torch.full((200, 1100), float('nan')))
+            assert ((matmul_tiled(left, right).double() - a.double() @ b.double()).abs() <= error_bound(a, b)).all()
+
+
+@pytest.mark.parametrize('threads', [1, 2, 3, 7, 64])
+def test_parts_cover_the_result(threads):
+    "No more parts than threads, and none is used where it can't help."
+    for n, m in (1024, 1024), (50_000, 50), (50, 50_000), (6, 32), (4096, 4096):
+        down, across = _parts(n, m, threads)
+        assert 1 <= down * across <= threads
+    assert _parts(50_000, 10, threads) == (threads, 1) and _parts(6, 32 * 5000, threads) == (1, threads)
 
 
 @kernels
