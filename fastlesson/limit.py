@@ -236,6 +236,7 @@ def _panel(a, b, c):
     for i in range(whole, len(a), 6): _edge(a[i:i+6], b, c[i:i+6])
 
 # %% ../nbs/10_limit.ipynb #pack
+#| fold: How columns are copied into a panel
 @_jit
 def _copy(x, to):
     "Put a matrix into the upper left corner of another."
