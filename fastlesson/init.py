@@ -68,7 +68,7 @@ def init_params(
 # %% ../nbs/03_init.ipynb #check-params
 #| fold: How its arguments are checked
 def _check_params(n_in, n_hidden, n_out, gains, dtype) -> list:
-    "Sizes and gains as plain numbers; reject a pair that isn't one, and weights that overflow."
+    "Sizes and gains as plain numbers; reject gains that aren't two numbers, and weights that overflow."
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
         raise ValueError(f"dtype is {dtype!r}: it must be a floating one, such as torch.float32")
     if not hasattr(gains, '__len__') or len(gains) != 2:
@@ -89,7 +89,7 @@ def monte_carlo(
     gains: tuple[float, float] = (math.sqrt(2), 1.), # As in `init_params`
     n_draws: int = 2000, # How many models to draw
     *,
-    activation: Callable[[Tensor], Tensor] = relu, # Behind the first layer
+    activation: Callable[[Tensor], Tensor] = relu, # After the first layer
     generator: torch.Generator | None = None, # By default torch's own
 ) -> tuple[Tensor, Tensor]: # Mean and std of each model, `(n_draws,)`
     "Mean and standard deviation of the output, for many freshly drawn models."

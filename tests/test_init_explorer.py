@@ -88,7 +88,7 @@ def test_init_axes_hold_still(show):
     def ticks(): return set(figure.locator('.plot text[text-anchor=end]').all_text_contents())
     def ends(): return [d.split(',')[-1] for d in figure.locator('.plot path').evaluate_all('all => all.map(e => e.getAttribute("d"))')]
     first, before = ticks(), ends()
-    for name in ('PyTorch √5', 'He', 'tanh'):
+    for name in ('PyTorch √5', 'He', 'tanh’s 5/3'):
         click(figure, name)
         assert ticks() == first == {'10⁻²⁰', '10⁻¹⁰', '1', '10¹⁰', '10²⁰'} and ends() != before
         before = ends()

@@ -86,9 +86,9 @@ def test_layer_as_the_lesson_says(show):
     figure.get_by_role('button', name='LeCun').click()
     s = known(figure)
     assert math.isclose(s['theory']['before']['square'], 1) and math.isclose(s['theory']['after']['square'], .5)
-    assert f"what the next layer gets is {shown(s['after']['square'], 2)} times as large" in said(figure) and .4 < s['after']['square'] < .6
+    assert f"the next layer’s inputs are {shown(s['after']['square']**.5, 2)} times as large" in said(figure) and .4 < s['after']['square'] < .6
     figure.get_by_role('button', name='He').click()
-    assert 'what the next layer gets is about as large' in said(figure)
+    assert 'the next layer’s inputs are about as large' in said(figure)
     slide(figure, 'Inputs n', 0)   # fewer inputs, the same weights: a rule for 784 inputs is none for 8
     assert math.isclose(known(figure)['theory']['after']['square'], 8 / 784)
 

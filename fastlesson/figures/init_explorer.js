@@ -17,7 +17,7 @@ const ACTIVATIONS = {   // the function, and its slope
   tanh: {title: 'tanh', f: Math.tanh, slope: z => 1 - Math.tanh(z) ** 2},
   linear: {title: 'none (linear)', f: z => z, slope: () => 1}}
 const PRESETS = {   // gain, kind of weights, mark on the slider; PyTorch's a = √5 comes to the gain √(2 / (1 + 5))
-  'PyTorch √5': [1 / Math.sqrt(3), 'uniform', '1/√3'], 'LeCun = Glorot': [1, 'normal', '1'], He: [Math.SQRT2, 'normal', '√2'], tanh: [5 / 3, 'normal', '5/3']}
+  'PyTorch √5': [1 / Math.sqrt(3), 'uniform', '1/√3'], 'LeCun = Glorot': [1, 'normal', '1'], He: [Math.SQRT2, 'normal', '√2'], 'tanh’s 5/3': [5 / 3, 'normal', '5/3']}
 const BATCH = 32, FEW = 8, BINS = 41, WIDEST = 128, FAR = 20, NEAR = 2, LEAST = .2   // FAR and NEAR: the axis of sizes, in powers of ten up and down
 
 // scale · x (n, k) @ w (k, m), all as flat arrays; the inner loop runs along memory

@@ -57,8 +57,8 @@ bring('init_layer', (root, {n_in, n_out, std}) => {
       marks[name].style.setProperty('--at', (Math.log10(rule(name)) - LOW) / (HIGH - LOW))
       marks[name].className = ['first', 'between', 'last'][i]
     })
-    const next = after.square, times = factor => factor > 1.2 || factor < 1 / 1.2 ? `${number(factor, 2)} times as large` : 'about as large'
-    live.set(`Inputs have a mean square of 1. Outputs have ${number(before.square, 2)}, and ${number(next, 2)} after ReLU: what the next layer gets is ${times(next)}.`)
+    const times = factor => factor > 1.1 || factor < 1 / 1.1 ? `${number(factor, 2)} times as large` : 'about as large'
+    live.set(`Inputs have a mean square of 1. Outputs have ${number(before.square, 3)}, and ${number(after.square, 3)} after ReLU: the next layer’s inputs are ${times(Math.sqrt(after.square))}.`)
   }
   const later = soon(draw), rule = name => RULES[name](state.n, state.m)
   const sizes = [...new Set([...SIZES, n_in])].sort((a, b) => a - b)
