@@ -254,7 +254,7 @@ def _pack(b, panel):
     else: _copy(b.T, panel.T)
 
 # %% ../nbs/10_limit.ipynb #kernel-tiled
-STEPS, PANELS, BLOCK = 1024, 16, 96 # Steps along p, panels of b, and rows of a that are taken at a time
+STEPS, PANELS, BLOCK = 1024, 16, 96 # Steps along p, panels of b, rows of a at a time
 
 @_jit
 def _product(a, b, c, panels, rows):
@@ -286,7 +286,8 @@ def _tiled(a, b, c, panels, rows, down, across):
     height, width = -(-n // (6*down)) * 6, -(-m // (WIDTH*across)) * WIDTH
     for s in prange(down * across):
         i, j = s // across * height, s % across * width
-        _product(a[i:i+height, 0:k], b[0:k, j:j+width], c[i:i+height, j:j+width], panels[s], rows[s])
+        part = c[i:i+height, j:j+width]
+        _product(a[i:i+height, 0:k], b[0:k, j:j+width], part, panels[s], rows[s])
 
 # %% ../nbs/10_limit.ipynb #matmul-tiled
 #| fold: How the tiles are called
