@@ -139,7 +139,7 @@ WRONG = {
              (abs_in_place, 'changes its argument `y_grad`'), (abs_looped, 'loops over elements')],
     '05.2': [(naive_sigmoid, 'overflows, or 0 is divided by 0. It goes wrong only with large inputs'), (sigmoid_alone, '`y_grad` is missing'),
              (of_output, 'takes `x` for the output'), (tanh_like, 'gradient of `tanh`'), (sigmoid_float, 'type of the inputs is lost')],
-    '05.3': [(only_target, 'weights stand still in a row'), (forgot_two, 'too small by the factor 2'), (forgot_n, 'too large by the factor `len(output)`'),
+    '05.3': [(only_target, 'weights are still a row'), (forgot_two, 'too small by the factor 2'), (forgot_n, 'too large by the factor `len(output)`'),
              (flat, 'not their shape'), (turned, 'sign is wrong'), (inner, 'is 1, not $z_i$')],
     '05.4': [(w_untransposed, 'In the gradient of `x`, the weight has to be transposed'), (bias_by_outputs, 'The rows share a bias'),
              (means, 'too small by the factor `len(x)`'), (w_turned, 'transposed'), (swapped, 'what the gradient of `w` should be'),
