@@ -66,7 +66,7 @@ task_2 = Task('04.2', lsuv_tanh, three_layers,
 
 def residual_scale(
     n_layers: int, # How many layers add to the signal
-    growth: float, # By what factor the root mean square may grow in all of them
+    growth: float, # By what factor the root mean square grows through all of them
 ) -> float: # The factor c of what each layer adds
     "What a residual layer has to be multiplied by."
     return math.sqrt(growth**(2 / n_layers) - 1)
