@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fastlesson import __version__, bench
+from fastlesson import __version__, bench, bench_products
 from fastlesson.measure import UNFINISHED, machine, record, recorded
 
 COMMAND = Path(sys.executable).parent/'fastlesson-bench'
@@ -112,15 +112,15 @@ def test_small_ends(monkeypatch):
     def once(fns, **_):
         for fn in fns.values(): fn()
         return dict.fromkeys(fns, SimpleNamespace(median=1., iqr=0.))
-    monkeypatch.setattr(bench, 'measure', once)
-    n = len(bench._thread_counts())
+    for module in bench, bench_products: monkeypatch.setattr(module, 'measure', once)
+    n = len(bench_products.thread_counts())
     assert [r['version'] for r in bench.training_epoch(130)] == ['PyTorch', 'ours'] * n
     assert [r['version'] for r in bench.backward_passes((7,))] == ['autograd', 'ours']
     assert [r['rung'] for r in bench.init_monte_carlo(2)] == ['a loop over draws', 'side by side'] * n
-    rows = [*bench.libraries(32)]
+    rows = [*bench_products.libraries(32)]
     assert [r['rung'] for r in rows if 'flops' in r] == ['peak'] * n
     for size in '32×32 @ 32×32', '50000×784 @ 784×10': assert {'@', 'numpy', '@ in bfloat16', 'tiled'} <= {r['rung'] for r in rows if r.get('size') == size}
-    assert [r['rung'] for r in bench.ladder()] == [*bench.LADDER], 'at a second each, the larger sizes are left out'
+    assert [r['rung'] for r in bench_products.ladder()] == [*bench_products.LADDER], 'at a second each, the larger sizes are left out'
 
 
 def test_side_by_side():
