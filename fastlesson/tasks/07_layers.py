@@ -42,7 +42,7 @@ def tanh_layer(back, keep=lambda x, y: y, first=False):
 
 task_1 = Task('07.1', TanhLayer, shapes('n d', 'n d'), run=there_and_back, results=('the output', 'the gradient of the input'),
     hints=('Compute the output, keep it as an attribute of `self`, and return it.',
-           '`backward` multiplies the upstream gradient by the slope, which is made of what was kept.',
+           '`backward` multiplies the upstream gradient by the slope, which follows from what was kept.',
            'With `self.y` the output, the gradient is `y_grad * (1 - self.y**2)`.'),
     mistakes={'`backward` takes the input for the output: the slope is 1 − output².': tanh_layer(lambda x, y_grad: y_grad * (1 - x**2), keep=lambda x, y: x),
               'It takes the hyperbolic tangent twice: what was kept is the output already.': tanh_layer(lambda y, y_grad: y_grad * (1 - y.tanh()**2)),
@@ -51,7 +51,7 @@ task_1 = Task('07.1', TanhLayer, shapes('n d', 'n d'), run=there_and_back, resul
               'It keeps what came in the first call: `backward` belongs to the last one.': tanh_layer(lambda y, y_grad: y_grad * (1 - y**2), first=True)})
 
 class Hidden(nn.Module):
-    "Linear layers with a ReLU between each two, and a scale for the output."
+    "Linear layers with a ReLU after each but the last, and a scale for the output."
     def __init__(
         self,
         sizes: list[int], # Of the input, each hidden layer, and the output
@@ -159,7 +159,7 @@ task_3 = Task('07.3', Residual, shapes('n d', 'd h', 'h', 'h d', 'd', 'n d'), ru
               'The path through the layers is missing in the backward pass.': residual_with(back=lambda y_grad, grad: y_grad),
               'The path around the layers is missing in the forward pass.': residual_with(out=lambda x, y: y),
               'The backward pass has to go through the layers in reverse.': residual_with(order=list),
-              'The gradients stand in the order of the backward pass: they should be in that of the layers.': residual_with(grads=lambda layers: [g for layer in reversed(layers) for g in layer.grads]),
+              'The gradients are in the order of the backward pass: they should be in that of the layers.': residual_with(grads=lambda layers: [g for layer in reversed(layers) for g in layer.grads]),
               'The two paths are multiplied in the backward pass: add them.': residual_with(back=lambda y_grad, grad: y_grad * grad)})
 
 def combined(
@@ -173,8 +173,8 @@ def three_parts(answer, first, second, third, rows): return answer([first, secon
 
 task_4 = Task('07.4', combined, lambda device, dtype: [(*case, rows) for case, rows in zip(shapes('d h', 'd h', 'd h')(device, dtype), ([30, 20, 14], [1, 2, 5], [8, 8, 8], [64, 32, 4], [7, 3, 1]))],
     run=three_parts,
-    hints=('The mean over the whole batch counts each row once. How much of it is a part?',
-           'A part is to be weighted by its share of the rows: 30 of 64, say.',
+    hints=('The mean over the whole batch counts each row once. What share of it is a part?',
+           'Weight each part by its share of the rows: 30 of 64, say.',
            'Sum `g * n` over the parts, and divide by the sum of all `n`.'),
     mistakes={'The sum counts each part in full: it is a mean over all rows that is wanted.': lambda grads, rows: sum(grads),
               'Parts of different size count the same: weight each by its rows.': lambda grads, rows: sum(grads) / len(grads),
@@ -237,7 +237,7 @@ class Halving(nn.Module):
         self,
         x: Tensor, # Any shape
     ) -> Tensor: # The same shape
-        "Half of the inputs doubled, the others 0; all of them unchanged if this is no training."
+        "Half of the inputs doubled, the others 0; all of them unchanged outside training."
         return 2 * x * (torch.rand_like(x) < .5) if self.training else x
 
 def dropped(answer, x):
