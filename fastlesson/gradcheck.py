@@ -18,13 +18,13 @@ from torch import Tensor, autocast
 
 # %% ../nbs/06_gradcheck.ipynb #pieces
 #| fold: How `_pieces` computes the four slopes
-EPS = torch.finfo(torch.float64).eps # 2.2e-16, relative distance of two float64s
+EPS = torch.finfo(torch.float64).eps # 2.2e-16, relative spacing of float64
 
 class _Case(NamedTuple):
     "One argument of a function, and what checking its gradient takes."
     fn: Callable # The function
-    inputs: list # Its inputs; those of floats in float64 on the CPU
-    names: list[str] # What it calls them
+    inputs: list # Its inputs; floats are in float64 on the CPU
+    names: list[str] # The function's names for them
     out_grad: Tensor # Upstream gradient, in float64 on the CPU
     which: int # The argument in question
     entries: Tensor # Its entries that are checked, as places in the flattened argument
