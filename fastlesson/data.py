@@ -163,7 +163,7 @@ def load_data(
     *,
     device: torch.device | str | None = None, # By default `default_device()`
     normalize: bool = True, # By the training set's mean and standard deviation?
-    flat: bool = True, # One row of 784 an image?
+    flat: bool = True, # Each image as one row of 784?
 ) -> Data: # Training, validation and test set
     "Load handwritten digits, split and normalised; with 'auto', say which."
     if source == 'auto': source = os.environ.get('FASTLESSON_DATASET') or 'auto'

@@ -26,7 +26,7 @@ def linear(
 # %% ../nbs/02_forward.ipynb #relu
 def relu(
     x: Tensor, # Numbers, any shape
-) -> Tensor: # The same shape, with 0 for all that were below
+) -> Tensor: # The same shape, with 0 in place of negative numbers
     "The larger of 0 and `x`, entry by entry; its slope at 0 is 0."
     fits('x (...)', x)
     return x.masked_fill(x <= 0, 0)

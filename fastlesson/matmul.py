@@ -22,7 +22,7 @@ def product_sizes(a: Tensor, b: Tensor) -> tuple[int, int, int]:
     if (not tensors or a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0]
             or a.dtype != b.dtype or a.dtype == torch.bool):
         raise ValueError(f"a is {given(a)}, and b is {given(b)}: "
-                         "we need tensors (n, k) and (k, m), of one dtype that is a number's")
+                         "we need tensors (n, k) and (k, m), of the same numeric dtype")
     return *a.shape, b.shape[1]
 
 # %% ../nbs/01_matmul.ipynb #matmul-loops

@@ -63,6 +63,28 @@ def test_matmul_steps(show, version):
     assert state(figure)['step'] == 0
 
 
+def test_matmul_as_the_lesson_says(show):
+    figure = show(matmul_stepper(A, B))
+    def run(version):
+        "The box of each step, and what c holds after it."
+        figure.get_by_role('combobox', name='Version').select_option(version)
+        steps = figure.evaluate("""f => Array.from({length: f.fastlesson.state.count}, (_, t) => {
+            f.fastlesson.go(t + 1)
+            const {box, c} = f.fastlesson.state
+            return [box, c] })""")
+        return [box for box, _ in steps], [t64(c) for _, c in steps]
+    counts, reading = {}, {}
+    for version in VERSIONS:
+        boxes, _ = run(version)
+        counts[version] = len(boxes)
+        reading[version] = [t for t, box in enumerate(boxes, 1) if 0 in box['I'] and 1 in box['P']]   # a[0, 1] is read in this step
+    assert counts == {'loops': 12, 'dot': 4, 'broadcast': 2, 'einsum': 3, 'torch': 1}
+    assert reading['loops'] == [2, 5] and reading['broadcast'] == [1]
+    _, after = run('einsum')
+    assert after[0].tolist() == [[7, 10], [28, 40]]
+    for p, (old, new) in enumerate(zip([0, *after], after)): assert torch.equal(new - old, torch.outer(A[:, p], B[p]).double())
+
+
 def test_matmul_strides(show):
     figure = show(matmul_stepper(A, B))
     figure.get_by_text('How a row at a time looks in memory').click()

@@ -122,7 +122,7 @@ bring('digit_reader', (root, {first, second, mean, std, digit, inside}) => {
       e.lastChild.textContent = inside ? number(logits[d], 3) : `${Math.round(100 * p)} %`
     })
     live.set(!strokes.length ? 'Nothing is drawn yet.'
-      : `It reads a ${state.digit} with a probability of ${Math.round(100 * probabilities[state.digit])} %.`)
+      : `It reads ${state.digit == 8 ? 'an' : 'a'} ${state.digit} with probability ${Math.round(100 * probabilities[state.digit])} %.`)
     if (!inside) return
     const column = i => layers[0].w[i * 50 + unit], largest = Math.max(...Array.from({length: SIDE * SIDE}, (_, i) => Math.abs(column(i))))
     paint(weights, (x, y) => [ink(root, column(y * SIDE + x) > 0 ? '--blue' : '--orange'), Math.abs(column(y * SIDE + x)) / largest])

@@ -153,7 +153,7 @@ def squared_distances(
     return x.square().sum(1)[:, None] + y.square().sum(1) - 2 * x @ y.T
 
 task_7 = Task('01.7', squared_distances, shapes('n d', 'm d'),
-    hints=('$|x-y|^2 = |x|^2 + |y|^2 - 2\\,x\\cdot y$. Which shape has each term, for all pairs?',
+    hints=('$|x-y|^2 = |x|^2 + |y|^2 - 2\\,x\\cdot y$. What shape does each term have, for all pairs?',
            'All dot products are `x @ y.T`, `(n, m)`. The squared lengths are `(n,)` and `(m,)`: which of them has to be a column?',
            '`x.square().sum(1)[:, None]` belongs to the rows of the result, `y.square().sum(1)` to its columns.'),
     mistakes={'The dot products should be taken twice: $(a-b)^2 = a^2 + b^2 - 2ab$.': lambda x, y: x.square().sum(1)[:, None] + y.square().sum(1) - x @ y.T,

@@ -135,7 +135,7 @@ def deep_wrong(between=torch.relu, last=lambda x: x, biases=1):
 
 task_6 = Task('02.6', forward_deep, deep_cases,
     hints=('Walk through the list. What comes out of a layer goes into the next one.',
-           'The last layer is different: no ReLU follows it. Treat it apart, or put the ReLU *before* each layer but the first.',
+           'The last layer is different: no ReLU follows it. Treat it separately, or put the ReLU *before* each layer but the first.',
            'With one layer in the list there is no ReLU at all.'),
     mistakes={'A ReLU comes after the last layer, too: its outputs may be negative.': deep_wrong(last=torch.relu),
               'The ReLUs are missing, so the layers collapse into one.': deep_wrong(between=lambda x: x),
