@@ -196,7 +196,7 @@ task_6 = Task('08.6', round_through, shapes('n d', 'n d', also=((torch.tensor([[
     hints=('What has to be added to `x` so that it is round?',
            'That difference, as a constant, gets no gradient. `x.value` is a plain tensor.',
            '`x +` the difference between `x.value.round()` and `x.value`.'),
-    mistakes={'The values are round, but nothing gets back to `x`. Add a constant to `x`, and don\'t take `x` itself away again.': lambda x: Var(x.value.round()),
+    mistakes={'The values are round, but nothing gets back to `x`. Add a constant to `x`, and don\'t subtract `x` itself again.': lambda x: Var(x.value.round()),
               'Nothing is rounded.': lambda x: x + 0,
               'The values are round, but the gradient has the wrong sign.': lambda x: (x.value.round() + x.value) - x,
               'It should round to the nearest number, not down.': lambda x: x + (x.value.floor() - x.value),
