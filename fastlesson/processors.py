@@ -79,8 +79,9 @@ class links(Processor):
     "HTML among the outputs as markdown; names in backticks linked within the site."
     def begin(self):
         cfg, lookup = get_config(), NbdevLookup()
-        lookup.syms = {name: place for name, place in lookup.syms.items()
-                       if '._' not in f'.{name}'}   # private names have no entry
+        syms = lookup.syms   # private names have no entry, and methods have that of their class
+        lookup.syms = {name: syms.get(name.rpartition('.')[0], place) for name, place in syms.items()
+                       if '._' not in f'.{name}'}
         self.linked = lambda text: lookup.linkify(''.join(text)).replace(
             f']({cfg.doc_host}{cfg.doc_baseurl}/', '](')
     def cell(self, cell):

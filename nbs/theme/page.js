@@ -2,22 +2,13 @@
 const make = (tag, properties, ...children) => { const e = Object.assign(document.createElement(tag), properties); e.append(...children); return e }
 const html = document.documentElement, $ = s => document.querySelector(s), all = s => document.querySelectorAll(s)
 
-const keep = (...nodes) => { const whole = make("span", {className: "whole"}); nodes[0].before(whole); whole.append(...nodes) }
 // Formulas are MathML, which browsers show by themselves; KaTeX sets them anew from the TeX that they carry.
 for (const e of window.katex ? all("math") : []) {
   const display = e.getAttribute("display") == "block", span = make("span", {className: `math ${display ? "display" : "inline"}`})
   span.textContent = e.querySelector("annotation").textContent.replace(/\\qquad\\text\{\(([\d.]+)\)\}/, "\\tag{$1}")   // a number at the right
   e.replaceWith(span)
 }
-for (const e of window.katex ? all(".math") : []) {
-  katex.render(e.textContent, e, {displayMode: e.classList.contains("display"), throwOnError: false})
-  const next = e.nextSibling, marks = next?.nodeType == 3 && next.data.match(/^[.,;:)]+/)
-  const last = [...e.querySelectorAll(".inline .katex-base")].pop()
-  if (!marks || !last) continue
-  next.splitText(marks[0].length)   // no line begins with a full stop
-  keep(last)
-  keep(e, next)
-}
+for (const e of window.katex ? all(".math") : []) katex.render(e.textContent, e, {displayMode: e.classList.contains("display"), throwOnError: false})
 
 const toggle = $("#theme")
 const label = () => toggle.textContent = html.dataset.theme == "dark" ? "Light mode" : "Dark mode"

@@ -1,4 +1,4 @@
-// What both editions do alike: the switch for code, what scrolls from the keyboard, folded parts on paper. It runs before the page is drawn.
+// What both editions do alike: the switch for code, what scrolls from the keyboard, full stops after formulas, folded parts on paper. It runs before the page is drawn.
 (() => {
   const root = document.documentElement, all = s => document.querySelectorAll(s)
   window.stored = (name, value) => {   // a browser may deny storage
@@ -28,6 +28,16 @@
     boxes.forEach(e => sizes.observe(e))
     addEventListener("load", () => document.fonts.ready.then(() => boxes.forEach(stop)))
   })
+  const keep = (...nodes) => { const whole = Object.assign(document.createElement("span"), {className: "whole"}); nodes[0].before(whole); whole.append(...nodes) }
+  addEventListener("DOMContentLoaded", () => requestAnimationFrame(() => {   // no line begins with a full stop; by now the formulas are set
+    for (const e of all(".math.inline")) {
+      const next = e.nextSibling, marks = next?.nodeType == 3 && next.data.match(/^[.,;:)]+/), last = [...e.querySelectorAll(".katex-base")].pop()
+      if (!marks || !last) continue
+      next.splitText(marks[0].length)
+      keep(last)
+      keep(e, next)
+    }
+  }))
   const reveal = () => {   // a link into a folded part opens it
     const place = document.getElementById(decodeURIComponent(location.hash.slice(1)))
     for (let fold = place?.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true
