@@ -73,14 +73,11 @@ def test_matmul_as_the_lesson_says(show):
             const {box, c} = f.fastlesson.state
             return [box, c] })""")
         return [box for box, _ in steps], [t64(c) for _, c in steps]
-    counts, reading = {}, {}
-    for version in VERSIONS:
+    for version, reading in ('loops', [2, 5]), ('broadcast', [1]):   # the steps that read a[0, 1]
         boxes, _ = run(version)
-        counts[version] = len(boxes)
-        reading[version] = [t for t, box in enumerate(boxes, 1) if 0 in box['I'] and 1 in box['P']]   # a[0, 1] is read in this step
-    assert counts == {'loops': 12, 'dot': 4, 'broadcast': 2, 'einsum': 3, 'torch': 1}
-    assert reading['loops'] == [2, 5] and reading['broadcast'] == [1]
+        assert [t for t, box in enumerate(boxes, 1) if 0 in box['I'] and 1 in box['P']] == reading
     _, after = run('einsum')
+    assert len(after) == 3
     assert after[0].tolist() == [[7, 10], [28, 40]]
     for p, (old, new) in enumerate(zip([0, *after], after)): assert torch.equal(new - old, torch.outer(A[:, p], B[p]).double())
 
