@@ -130,6 +130,7 @@ def grade_file(
     "Grade a file in a process of its own, which may hang or crash."
     call = 'import sys; from fastlesson.practice import _grade_file; _grade_file(*sys.argv[1:])'
     name = _find(task).name
+    if file.endswith('.ipynb'): return Report(f'✗ {file} is a notebook: give a .py file, or call `grade` in the notebook.', False)
     with TemporaryDirectory() as folder:
         out = Path(folder)/'report.json'
         try: code = subprocess.run([sys.executable, '-c', call, name, file, out], timeout=timeout).returncode

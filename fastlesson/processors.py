@@ -117,8 +117,8 @@ def practice(path: Path) -> tuple[str, str] | None: # Texts of the module and of
     site = f'{cfg.doc_host}{cfg.doc_baseurl}/'
     page = re.sub(r'^\d+_', '', path.stem) + '.html'
     title = nb.cells[0].source.partition('\n')[0].removeprefix('# ')
-    cells = [mk_cell(f'# Practice: {title}\n\nThe tasks of [lesson {int(path.name[:2])}]({site}{page}). Write what is missing, run the cell '
-                     'below it, and read what it says: of a wrong answer, which mistake it looks like. Begin by running the first two cells.',
+    cells = [mk_cell(f'# Practice: {title}\n\nThe tasks of [lesson {int(path.name[:2])}]({site}{page}). Write what is missing, run that cell and '
+                     'then the one below it, and read what it says: of a wrong answer, which mistake it looks like. Begin by running the first two cells.',
                      'markdown', id='title'),
              mk_cell("from importlib.util import find_spec\n\nif not find_spec('fastlesson'):   # in Colab, or in a folder of its own\n"
                      f"    %pip install -q '{cfg.lib_name} @ git+{cfg.git_url}'", id='install')]

@@ -78,10 +78,11 @@ def test_notebook_in_step(lesson):
     for cell in read_nb(path).cells:
         if '#| task' in cell.source: assert cell.metadata == {'cellView': 'form', 'jupyter': {'source_hidden': True}}, f'run `make notebooks`: {cell.id} stands open'
     given = '\n'.join(c.source for c in read_nb(CFG.config_path/'practice'/path.name).cells if c.cell_type == 'code')
+    starts = {line.strip() for c in read_nb(path).cells if '#| start' in c.source for line in c.source.splitlines()}
     for task in tasks(lesson).values():
         body = ast.parse(str(solution(task.name)).removeprefix('```python\n').removesuffix('```')).body[0].body[1:]
         for line in (line.strip() for statement in body for line in ast.unparse(statement).splitlines()):
-            assert line not in given or line.startswith('@'), f'{task.name}: the notebook gives away `{line}`'
+            assert line not in given or line in starts or line.startswith('@'), f'{task.name}: the notebook gives away `{line}`'
 
 
 def test_body_goes():
@@ -155,9 +156,30 @@ class Unwritten(Layer):
 def transposed(a): return [[*row] for row in zip(*a)]
 def halves(x): return x / 2
 def third(x, axis): return x.sum(axis)
+def total(xs): return torch.cat([x.flatten() for x in xs]).sum()
+def sizes(x): return [*x.shape, 1]
+
+class Scale(nn.Module):
+    "A factor."
+    def __init__(self, x):
+        "Keep it."
+        super().__init__()
+        self.factor = nn.Parameter(x.mean().reshape(1))
+    def forward(self, x):
+        "The output."
+        return x * self.factor
+
+def square_only(x): return (x.T / 2).contiguous().view(len(x), len(x)).T
+def untransposed(a, b): return torch.einsum('ik,kj->ij', a, b)
+def no_fit(x): return x / 2 + torch.einsum('ij,ji->i', x, x)
 LAYER = Task('00.1', Layer, shapes('n d', 'd h', 'h'), run=lambda cls, x, w, b: (layer := cls(w, b), layer(x)))
 LISTS = Task('00.2', transposed, lambda device, dtype: [([[1., 2., 3.], [4., 5., 6.]],), ([[1.], [2.]],)])
 HALVES = Task('00.3', halves, shapes('n d'))
+TOTAL = Task('00.5', total, lambda device, dtype: [([torch.ones(3).to(device, dtype), torch.ones(2, 4).to(device, dtype)],)], mistakes={'Nothing is returned for it.': lambda xs: None})
+SIZES = Task('00.6', sizes, shapes('n d'))
+SCALE = Task('00.7', Scale, shapes('n d'), run=lambda cls, x: (layer := cls(x), layer(x)))
+BOTH = Task('00.8', halves, shapes('n d'), results=('the half', 'whether it is new'), run=lambda answer, x: (out := answer(x), out is not x), mistakes={'This is `x` itself.': lambda x: x})
+TWICE = Task('00.9', halves, shapes('n d'), forbidden=('div',), memory=True)
 SUMS = Task('00.4', third, lambda device, dtype: [(torch.arange(24.).reshape(4, 3, 2).to(device, dtype), axis) for axis in range(3)])
 
 
@@ -168,11 +190,33 @@ SUMS = Task('00.4', third, lambda device, dtype: [(torch.arange(24.).reshape(4, 
     (HALVES, lambda x: (x / 2).squeeze(), 'goes wrong only with a single row'), (HALVES, lambda x: (x / 2).tolist(), 'returns a `list`, and should return a tensor'),
     (HALVES, lambda x: x / len(x), 'is wrong in'), (HALVES, lambda x: 3., 'returns a `float`'), (HALVES, lambda: 3, 'It raises `TypeError`'),
     (HALVES, lambda x: x.to('cpu', copy=True).numpy() / 2, 'returns a `ndarray`'), (HALVES, lambda x: sys.exit(), 'It raises `SystemExit`'),
+    (HALVES, square_only, 'right only with square matrices'), (HALVES, lambda x: x.new_zeros(len(x)) + x, 'should a row `(n,)` be a column'),
+    (HALVES, lambda x: torch.zeros(x.shape) + (x / 2).float(), '`torch.zeros_like(x)`, a tensor has the type and the device'), (HALVES, lambda x: torch.zeros(1, dtype=x.dtype) + x / 2, 'Made with `x.new_zeros(…)`'),
+    (HALVES, lambda x: torch.stack([row / 4 * 2 for row in x]), 'it loops, where whole tensors would do'),
+    (TOTAL, total, 'done'), (TOTAL, lambda xs: sum(x.sum() for x in xs), 'done'), (TOTAL, lambda xs: xs[0].sum(), 'wrong in 1 of 1'),
+    (SIZES, lambda x: [*x.shape], 'it is `[5, 4]`, and should be `[5, 4, 1]`'), (SCALE, Scale, 'done'),
+    (BOTH, halves, 'done'), (BOTH, lambda x: x, 'This is `x` itself.'),
+    (TWICE, halves, 'without'), (TWICE, lambda x: x * .5, 'done'), (TWICE, lambda x: x.expand(5, *x.shape)[0] * .5, 'a tensor of'),
     (SUMS, lambda x, axis: x.sum(0), 'its shape is `(3, 2)`'), (SUMS, lambda x, axis: x.sum(axis, keepdim=True), 'not their shape'),
 ], ids=lambda v: getattr(v, 'name', getattr(v, '__name__', v)))
 def test_judge(task, answer, words):
     "Classes, lists of numbers and other arguments than tensors are judged, too."
     assert words in judge(task, answer)
+
+
+@pytest.mark.parametrize('task, answer, words, never', [
+    (HALVES, no_fit, 'raises', 'right only'), (BOTH, lambda x: x, 'This is `x` itself.', 'and should be `True`'), (LISTS, transposed, 'It leaves its inputs', 'device'),
+    (TASKS['01.1'], untransposed, 'wrong in 1 of 5 cases', 'right only'), (TASKS['01.6'], PLANTED['01.6'][0][0], 'they are copied', 'should be `True`'),
+], ids=lambda v: getattr(v, 'name', getattr(v, '__name__', v)))
+def test_judge_says_nothing_false(task, answer, words, never):
+    "What doesn't hold isn't said, and a mistake is named once."
+    report = judge(task, answer)
+    assert words in report and never not in report and report.count(words) == 1, report
+
+
+def test_module_of_one_number(recwarn):
+    judge(SCALE, Scale)
+    assert not recwarn.list
 
 
 def test_judge_leaves_no_traces():
@@ -223,5 +267,7 @@ def test_command(kept, tmp_path, capsys):
     with pytest.raises(SystemExit, match='2'): main(['grade', '99.1', 'x.py'])
     assert "no task '99.1'" in capsys.readouterr().err
     (tmp_path/'answer.py').write_text('def abs_grad(x, y_grad): return x.sign()')
+    with pytest.raises(SystemExit, match='1'): main(['grade', '05.1', 'x.ipynb'])
+    assert 'is a notebook: give a .py file' in capsys.readouterr().out
     with pytest.raises(SystemExit, match='1'): main(['grade', '5.1', str(tmp_path/'answer.py')])
     assert '`y_grad` is missing' in capsys.readouterr().out

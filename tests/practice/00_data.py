@@ -42,7 +42,7 @@ WRONG = {
              (by_variance, 'divided by the variance'), (only_shifted, 'standard deviation is missing'), (train_only, 'validation set is wrong'),
              (in_place, 'changes its argument `x_train`')],
     '00.3': [(places, 'number of the nearest image'), (farthest, '*farthest* away'), (along_the_new, 'wrong dimension'),
-             (distances, 'not the labels'), (by_product, 'long vectors win'), (looped, 'loops over elements')],
+             (distances, 'not the labels'), (by_product, 'long vectors win'), (looped, 'it loops, where whole tensors would do')],
 }
 OTHER = {
     '00.1': lambda y_train, y_valid: y_valid.eq(y_train.bincount().argmax()).sum() / len(y_valid),

@@ -77,7 +77,7 @@ def deep_returns_early(x, layers):
 
 WRONG = {
     '02.1': [(no_kink, 'ReLU is missing'), (kink_first, 'too late'), (without_bias, 'bias is missing'), (kink_inside, 'too early'),
-             (neuron_column, 'not their shape'), (neuron_looped, 'loops over elements')],
+             (neuron_column, 'not their shape'), (neuron_looped, 'it loops, where whole tensors would do')],
     '02.2': [(near_b, 'belongs to a neuron that is on near `b`'), (without_half, 'half of the difference'), (bias_turned, 'sign is the wrong way round'), (lengths, 'not the lengths'),
              (midpoint, 'one number'), (doubled, 'too large by the factor 2')],
     '02.3': [(only_order, 'compared with each target'), (only_shape, 'cancel'), (squared, 'this is the MSE'),

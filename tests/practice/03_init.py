@@ -91,7 +91,7 @@ WRONG = {
              (he_without_slope, 'slope `a` is forgotten'), (he_lecun, 'LeCun'), (he_transposed, 'transposed'), (he_in_place, 'changes its argument `z`')],
     '03.4': [(moment_of_variance, 'variance of each image'), (moment_mean, 'too small by the factor `x.shape[1]`'), (moment_size, 'root of the second moment'),
              (moment_std, 'variance of the weights'), (moment_columns, 'wrong axis'), (moment_of_all, 'each has its own'), (moment_kept, 'not their shape'),
-             (moment_looped, 'loops over elements')],
+             (moment_looped, 'it loops, where whole tensors would do')],
     '03.5': [(relu_of_abs, 'that of $|y|$'), (relu_he, 'where $s = \\sqrt2$'), (relu_size, 'root of the second moment'), (relu_variance, 'take the root'),
              (relu_halved, 'which is not the variance'), (relu_swapped, 'what the standard deviation should be'), (relu_mean_only, '1 result instead of 2')],
     '03.6': [(dropout_more, 'other inputs grow'), (dropout_divided, 'some inputs become zero'), (dropout_variance, 'take the root'),

@@ -136,14 +136,14 @@ def deep_first_only(x, target, weights): return deep(x, target, weights)[:1]
 
 WRONG = {
     '05.1': [(relu_like, 'gradient of a ReLU'), (no_upstream, '`y_grad` is missing'), (minus, 'sign is wrong'), (divided, 'NaN'),
-             (abs_in_place, 'changes its argument `y_grad`'), (abs_looped, 'loops over elements')],
+             (abs_in_place, 'changes its argument `y_grad`'), (abs_looped, 'it loops, where whole tensors would do')],
     '05.2': [(naive_sigmoid, 'overflows, or 0 is divided by 0. It goes wrong only with large inputs'), (sigmoid_alone, '`y_grad` is missing'),
              (of_output, 'takes `x` for the output'), (tanh_like, 'gradient of `tanh`'), (sigmoid_float, 'type of the inputs is lost')],
     '05.3': [(only_target, 'weights are still a row'), (forgot_two, 'too small by the factor 2'), (forgot_n, 'too large by the factor `len(output)`'),
              (flat, 'not their shape'), (turned, 'sign is wrong'), (inner, 'is 1, not $z_i$')],
     '05.4': [(w_untransposed, 'In the gradient of `x`, the weight has to be transposed'), (bias_by_outputs, 'The rows share a bias'),
              (means, 'too small by the factor `len(x)`'), (w_turned, 'transposed'), (swapped, 'what the gradient of `w` should be'),
-             (kept, 'not their shape'), (two_only, '2 results instead of 3'), (rows_looped, 'loops over elements')],
+             (kept, 'not their shape'), (two_only, '2 results instead of 3'), (rows_looped, 'it loops, where whole tensors would do')],
     '05.5': [(square_without_two, 'too small by the factor 2'), (square_by_input, 'with respect to `x`'), (square_negative, 'sign is wrong'),
              (square_mean, 'too small by the factor `len(x)`')],
     '05.6': [(second_only, 'Only the path through the second'), (first_only, 'Only the path through the first'), (doubled, 'taken to be the same'),
