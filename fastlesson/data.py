@@ -22,7 +22,7 @@ import pooch
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 # %% ../nbs/00_data.ipynb #data-class
 class Data(NamedTuple):
