@@ -241,7 +241,8 @@ def main(
     timeout = timedelta(seconds=args.timeout)
     store, rank, world_size = next(dist.rendezvous('env://', timeout=timeout))
     store = dist.PrefixStore('restart ' + os.environ.get('TORCHELASTIC_RESTART_COUNT', '0'), store)   # old addresses are dead
-    device = torch.device('cuda', int(os.environ.get('LOCAL_RANK', 0))) if torch.cuda.device_count() >= world_size else torch.device('cpu')
+    here = int(os.environ.get('LOCAL_WORLD_SIZE', world_size))   # processes on this machine
+    device = torch.device('cuda', int(os.environ.get('LOCAL_RANK', 0))) if torch.cuda.device_count() >= here else torch.device('cpu')
     if device.type == 'cuda': torch.cuda.set_device(device)
     dist.init_process_group('nccl' if device.type == 'cuda' else 'gloo', store=store, rank=rank, world_size=world_size, timeout=timeout)
     try:
