@@ -63,7 +63,7 @@ field.onfocus = async () => {
   find()
 }
 function look(words) {
-  const options = {boost: {title: 8, page: 3, terms: 2, code: .4}, prefix: term => term.length > 1, fuzzy: term => term.length > 4 && .15, boostDocument: id => lessons.has(id) ? 1.5 : 1}
+  const options = {boost: {title: 8, page: 3, terms: 2, code: .4}, prefix: term => term.length > 1, fuzzy: term => term.length > 4 && .15, boostDocument: (id, term, {title}) => /^\d+\.\d/.test(title) ? .2 : lessons.has(id) ? 1.5 : 1}   // tasks come after what they are about
   const one = word => ({combineWith: "OR", queries: SAME.find(set => set.includes(stem(word))) ?? [word]})
   const asked = combineWith => engine.search({combineWith, queries: words.map(one)}, options)
   const every = asked("AND")
