@@ -53,7 +53,7 @@ def book(path: Path | None = None) -> None: # `fastlesson.epub` in the site's fo
             parts = [chapter(cell, Path(folder, name)) for cell in read_nb(cfg.nbs_path/page['name']).cells[1:]]
             text = '\n\n'.join([f"# {page['title']} {{#top}}", page['description'], *parts])
             text = re.sub(r'\\tag\{(.*?)\}', r'\\qquad(\1)', text)   # pandoc numbers no formulas
-            Path(folder, name).write_text(re.sub(r'\]\((\w+)\.ipynb(#[\w-]*)?\)', link, text), encoding='utf-8')
+            Path(folder, name).write_text(re.sub(r'\]\((\w+)\.ipynb(#[\w.-]*)?\)', link, text), encoding='utf-8')
         about = [f'--metadata={key}:{cfg[key]}' for key in ('title', 'description', 'author')]
         options = ['--file-scope', '--mathml', '--toc', '--toc-depth=2', '--metadata=lang:en', *about]
         out = (path or cfg.doc_path/f'{cfg.lib_name}.epub').absolute()

@@ -30,7 +30,9 @@ def run(path, skip_flags, folder):
     try:
         with working_directory(folder): shell.run_all(nb, exc_stop=True, preproc=skipped)
     except Exception: pytest.fail(f"{path.name}, cell '{at['cell'].id}':\n{at['cell'].source}\n{shell.prettytb(path.name)}", pytrace=False)
-    finally: shell.user_ns.clear()   # IPython keeps every shell, and with it a data set
+    finally:   # IPython keeps every shell, and with it a data set
+        for name in [*shell.user_ns]:
+            if name[0] != '_': del shell.user_ns[name]
     for cell in nb.cells:   # progress bars and warnings are for whoever runs it
         if 'outputs' in cell: cell.outputs = [o for o in cell.outputs if o.get('name') != 'stderr']
     clean_nb(nb, allowed_metadata_keys=CFG.allowed_metadata_keys.split(), allowed_cell_metadata_keys=CFG.allowed_cell_metadata_keys.split())
