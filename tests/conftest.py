@@ -33,13 +33,6 @@ def pytest_generate_tests(metafunc):
     if 'device' in metafunc.fixturenames: metafunc.parametrize('device', [metafunc.config.device], ids=str)
 
 
-def pytest_collection_modifyitems(items):
-    "One process runs all tests of a file, which share what they set up; notebooks share nothing. What takes longest begins first."
-    items.sort(key=lambda item: item.path.stem != 'test_site')
-    for item in items:
-        if item.path.stem != 'test_notebooks': item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 def pytest_terminal_summary(terminalreporter, config):
     missing = '' if 'mnist' in config.datasets else ' (MNIST could not be fetched; FASTLESSON_DATA can name a folder that has it)'
     terminalreporter.write_line(f"device: {config.device} · data: {', '.join(config.datasets)}{missing} · torch {torch.__version__}")
