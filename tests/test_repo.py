@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 from execnb.nbio import read_nb
+from nbdev.clean import clean_nb
 from nbdev.config import get_config
 
 import fastlesson
+from fastlesson.processors import PYTHON
 from fastlesson.site import readme
 
 CFG = get_config()
@@ -43,6 +45,15 @@ def differing(copy, folder, pattern):
 def test_exported(copy): assert differing(copy, 'fastlesson', '*.py') == [], 'run `make notebooks`: these are not what the notebooks export'
 def test_clean(copy): assert differing(copy, 'nbs', '*.ipynb') == [], 'run `nbdev_clean`: these notebooks are not clean'
 def test_readme(): assert (ROOT/'README.md').read_text(encoding='utf-8') == readme(), 'run `make readme`: README.md is not what index.ipynb says'
+
+
+@pytest.mark.parametrize('path', sorted([*CFG.nbs_path.glob('*.ipynb'), *(ROOT/'practice').glob('*.ipynb')]), ids=lambda p: f'{p.parent.name}/{p.stem}')
+def test_language(path):
+    "A notebook says that it is Python's, also after Jupyter's hook has cleaned it: `nbconvert --to script` writes a .py, an editor finds a kernel."
+    nb = read_nb(path)
+    clean_nb(nb, allowed_metadata_keys=CFG.allowed_metadata_keys.split())
+    said = nb.metadata.get('language_info', {})
+    assert nb.metadata.get('kernelspec') == PYTHON['kernelspec'] and PYTHON['language_info'].items() <= said.items()
 
 
 def imports(tree):
