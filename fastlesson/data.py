@@ -8,21 +8,26 @@ __all__ = ['MIRRORS', 'TIMEOUT', 'LONGEST', 'LARGEST', 'MNIST', 'Data', 'read_id
 # %% ../nbs/00_data.ipynb #imports
 #| fold: Setup: what the package needs
 import gzip
+import io
 import math
 import os
 import struct
 import sys
 import time
+import warnings
 import zlib
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
-import pooch
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
+
+with warnings.catch_warnings():   # pooch looks for widgets, which it then doesn't use
+    warnings.simplefilter('ignore')
+    import pooch
 
 # %% ../nbs/00_data.ipynb #data-class
 class Data(NamedTuple):
@@ -85,7 +90,7 @@ MNIST = { # file: (shape, SHA-256)
 class _Bar(tqdm):
     "The bar of a download, which ends it when it takes too long or grows too large."
     def __init__(self, **options):   # a program without a console has nowhere to show it
-        super().__init__(unit='B', unit_scale=True, disable=sys.stderr is None, **options)
+        super().__init__(unit='B', unit_scale=True, file=sys.stderr or io.StringIO(), **options)
         self.end, self.room = time.monotonic() + LONGEST, LARGEST
     def __bool__(self): return True   # of an unknown length, too
     def update(self, n: int = 1):

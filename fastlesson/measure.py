@@ -8,6 +8,7 @@ __all__ = ['SHIPPED', 'UNFINISHED', 'measure', 'peak_memory', 'machine', 'record
 
 # %% ../nbs/90_measure.ipynb #imports
 #| fold: Setup: what the package needs
+import io
 import json
 import os
 import platform
@@ -24,7 +25,7 @@ import torch
 from platformdirs import user_data_path
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.benchmark import Measurement, Timer
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 # %% ../nbs/90_measure.ipynb #measure
 def measure(
@@ -39,7 +40,7 @@ def measure(
     timers = {name: Timer('fn()', globals={'fn': fn}, num_threads=threads)
               for name, fn in fns.items()}
     times = {name: [] for name in fns}
-    turns = tqdm([*timers] * rounds, leave=False, desc='measuring', disable=sys.stderr is None)
+    turns = tqdm([*timers] * rounds, leave=False, desc='measuring', file=sys.stderr or io.StringIO())
     for name in turns:
         times[name].append(timers[name].blocked_autorange(min_run_time=seconds / rounds))
     return {name: Measurement.merge(parts)[0] for name, parts in times.items()}

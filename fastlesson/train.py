@@ -7,13 +7,15 @@ __all__ = ['log_softmax', 'cross_entropy', 'cross_entropy_grad', 'CrossEntropy',
 
 # %% ../nbs/09_train.ipynb #imports
 #| fold: Setup: what the package needs
+import io
 import math
+import sys
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from .guard import fits, whole
 from .layers import Layer, Model
@@ -156,7 +158,8 @@ def fit(
     opt, losses, accuracies = SGD(model.params, lr, momentum), [], []
     order = torch.Generator('cpu').manual_seed(seed)
     n_batches = epochs * -(-len(x) // batch_size)   # rounded up
-    with tqdm(total=n_batches, unit='batch', leave=False) as bar:
+    console = sys.stderr or io.StringIO()   # a program without one shows no bar
+    with tqdm(total=n_batches, unit='batch', leave=False, file=console) as bar:
         for epoch in range(epochs):
             for i in _batches(len(x), batch_size, order, x.device):
                 losses.append(model(x[i], target[i]))

@@ -108,6 +108,20 @@ def test_without_standard_error(monkeypatch):
     assert m.measure({'a': int}, seconds=.001, rounds=1)['a'].median > 0
 
 
+def test_bars():
+    "They say nothing of widgets in a notebook that has none, and nothing at all where tqdm is told so."
+    script = r"""
+import sys, types, warnings
+import IPython
+sys.modules |= {'ipykernel.zmqshell': types.ModuleType('zmqshell'), 'ipywidgets': None}   # a kernel, without widgets
+with warnings.catch_warnings(record=True) as seen:
+    from fastlesson import bench, data, train
+print([str(w.message) for w in seen if 'IProgress' in str(w.message)])
+bench.measure({'a': int}, seconds=.001, rounds=1)"""
+    done = subprocess.run([sys.executable, '-c', script], env=os.environ | {'TQDM_DISABLE': '1'}, capture_output=True, encoding='utf-8')
+    assert (done.returncode, done.stdout, done.stderr) == (0, '[]\n', '')
+
+
 def test_threads():
     "Measured with the threads that were asked for, and afterwards there are as many as before."
     before = torch.get_num_threads()

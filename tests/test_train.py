@@ -235,7 +235,7 @@ def test_sgd_steps_all_or_none():
 
 def test_the_progress_bar_ends_where_the_work_does(monkeypatch):
     class Bar:
-        def __init__(self, total, unit, leave): self.total, self.n, self.said = total, 0, []
+        def __init__(self, total, unit, leave, file): self.total, self.n, self.said = total, 0, []
         def __enter__(self): bars.append(self); return self
         def __exit__(self, *_): pass
         def update(self): self.n += 1
@@ -246,3 +246,10 @@ def test_the_progress_bar_ends_where_the_work_does(monkeypatch):
     history = fit(model, x, target, x, target, epochs=2, batch_size=20)
     assert bars[0].n == bars[0].total == 6
     assert bars[0].said == [f'epoch {i}: {share:.1%} right' for i, share in enumerate(history.accuracy, 1)]
+
+
+def test_without_standard_error(monkeypatch):
+    "As under pythonw: no progress bar, but a model that was trained."
+    monkeypatch.setattr('sys.stderr', None)
+    x, target, model = problem()
+    assert len(fit(model, x, target, x, target, epochs=1, batch_size=20).loss) == 3
