@@ -11,20 +11,7 @@ import torch
 from torch import Tensor
 
 from .forward import Params, check_inputs, forward, linear, mse, relu
-
-# %% ../nbs/05_backprop.ipynb #check-shape
-#| fold: How `_check_shape` refuses what torch would broadcast
-def _check_shape(name: str, x: Tensor, shape: tuple[int, ...], why: str) -> None:
-    "Refuse what torch would silently broadcast."
-    if x.shape != tuple(shape):
-        raise ValueError(f"{name} has shape {tuple(x.shape)}: "
-                         f"it must be {tuple(shape)}, {why}")
-
-def _check_floats(**tensors: Tensor) -> None:
-    "Refuse whole numbers, which torch would silently wrap or cut off."
-    for name, x in tensors.items():
-        if not x.is_floating_point():
-            raise ValueError(f"{name} is {x.dtype}: it must be of a floating type")
+from .guard import fits, whole
 
 # %% ../nbs/05_backprop.ipynb #mse-grad
 def mse_grad(
@@ -32,9 +19,7 @@ def mse_grad(
     target: Tensor, # What it should say, shape `(n,)`
 ) -> Tensor: # Gradient of the loss with respect to `output`, shape `(n, 1)`
     "Gradient of the mean squared error."
-    _check_floats(output=output)
-    _check_shape('target', target, (len(output),), "a number for each row of output")
-    _check_shape('output', output, (len(target), 1), "a column")
+    fits('output (n, 1), target (n) real', output, target)
     return 2 * (output - target[:, None]) / len(output)
 
 # %% ../nbs/05_backprop.ipynb #relu-grad
@@ -43,7 +28,7 @@ def relu_grad(
     y_grad: Tensor, # Gradient of the loss with respect to what came out, same shape
 ) -> Tensor: # Gradient with respect to `x`, of the same shape
     "Gradient of a ReLU: `y_grad` where `x` is positive, else 0 (at 0 too)."
-    _check_shape('y_grad', y_grad, x.shape, "that of x")
+    fits('x (...), y_grad (...)', x, y_grad)
     return y_grad.masked_fill(x <= 0, 0)
 
 # %% ../nbs/05_backprop.ipynb #linear-grad
@@ -54,10 +39,7 @@ def linear_grad(
     input_grad: bool = True, # Is the gradient of `x` wanted?
 ) -> tuple[Tensor | None, Tensor, Tensor]: # Gradients of `x`, `w` and bias
     "Gradients of a linear layer, given the gradient of its output."
-    _check_floats(x=x, w=w, y_grad=y_grad)
-    _check_shape('x', x, (len(x), len(w)), "a column for each row of w")
-    _check_shape('y_grad', y_grad, (len(x), w.shape[1]),
-                 "a row for each of x and a column for each of w")
+    fits('x (n, d), w (d, h), y_grad (n, h)', x, w, y_grad)
     return y_grad @ w.T if input_grad else None, x.T @ y_grad, y_grad.sum(0)
 
 # %% ../nbs/05_backprop.ipynb #forward-backward
@@ -71,6 +53,7 @@ def forward_backward(
 ) -> tuple[Tensor, Params]: # Loss, shape `()`, and the gradient of each parameter
     "MSE of the two-layer model and its gradients, in a few megabytes."
     check_inputs(x, target, params)
+    rows, = whole(rows=rows)
     w1, b1, w2, b2 = params
     loss, w1_grad = w2.new_zeros(()), w1.new_zeros(w1.shape[::-1])   # transposed
     b1_grad, w2_grad, b2_grad = (torch.zeros_like(p) for p in (b1, w2, b2))

@@ -87,8 +87,10 @@ def test_an_infinite_target_spoils_no_more_than_autograd_lets_it():
 
 def test_what_torch_would_silently_get_wrong_is_refused():
     x, w = torch.ones(3, 4, 5), torch.ones(5, 4)
-    with pytest.raises(ValueError, match=r'x has shape \(3, 4, 5\): it must be \(3, 5\)'): linear_grad(x, w, torch.ones(3, 4))
-    with pytest.raises(ValueError, match='x has shape'): linear_grad(x[0], w[:3], torch.ones(4, 4))
-    with pytest.raises(ValueError, match='output is torch.uint8'): mse_grad(torch.ones(3, 1, dtype=torch.uint8), torch.full((3,), 2, dtype=torch.uint8))
-    with pytest.raises(ValueError, match='w is torch.int64'): linear_grad(x[:, 0], w.long(), torch.ones(3, 4))
+    with pytest.raises(ValueError, match=r'x is \(3, 4, 5\), .*: they must be x \(n, d\), w \(d, h\), y_grad \(n, h\)'): linear_grad(x, w, torch.ones(3, 4))
+    with pytest.raises(ValueError, match=r'w is \(3, 4\)'): linear_grad(x[0], w[:3], torch.ones(4, 4))
+    with pytest.raises(ValueError, match='output is .* torch.uint8'): mse_grad(torch.ones(3, 1, dtype=torch.uint8), torch.full((3,), 2, dtype=torch.uint8))
+    with pytest.raises(ValueError, match='w is .* torch.int64'): linear_grad(x[:, 0], w.long(), torch.ones(3, 4))
+    with pytest.raises(ValueError, match='y_grad is .* torch.int64'): relu_grad(x, x.long())
+    with pytest.raises(ValueError, match='rows is 0: it must be a whole number, 1 or more'): forward_backward(*problem(6, 4, 3), rows=0)
     assert mse_grad(x[:0, 0, :1], x[:0, 0, 0]).shape == (0, 1)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from fastlesson.backprop import forward_backward
+from fastlesson.backprop import forward_backward, linear_grad, mse_grad, relu_grad
 from fastlesson.depth import layer_stats
 from fastlesson.forward import Params, check_inputs, forward, linear, mse, relu
 from fastlesson.init import init_params, monte_carlo
@@ -18,6 +18,8 @@ CALLS = {   # with something that is no tensor
     'relu': relu, 'forward': lambda bad: forward(bad, PARAMS), 'mse': lambda bad: mse(bad, torch.ones(2)),
     'target of mse': lambda bad: mse(torch.ones(2, 1), bad), 'check_inputs': lambda bad: check_inputs(bad, torch.ones(2), PARAMS),
     'forward_backward': lambda bad: forward_backward(bad, torch.ones(2), PARAMS),
+    'mse_grad': lambda bad: mse_grad(bad, torch.ones(2)), 'target of mse_grad': lambda bad: mse_grad(torch.ones(2, 1), bad),
+    'relu_grad': lambda bad: relu_grad(bad, torch.ones(2, 2)), 'linear_grad': lambda bad: linear_grad(bad, PARAMS.w1, torch.ones(2, 3)),
     'params': lambda bad: forward_backward(torch.ones(2, 2), torch.ones(2), PARAMS._replace(w1=bad)),
     'monte_carlo': lambda bad: monte_carlo(bad, 3), 'layer_stats': lambda bad: layer_stats(bad, [torch.ones(2, 2)]),
     'weights of layer_stats': lambda bad: layer_stats(torch.ones(2, 2), [bad]), 'Linear': lambda bad: Linear(*PARAMS[:2])(bad),
