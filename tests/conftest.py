@@ -43,9 +43,9 @@ def pytest_terminal_summary(terminalreporter, config):
 @pytest.fixture(scope='module')   # not the session: its event loop would be in the way of the notebooks
 def browser():
     from playwright.sync_api import sync_playwright   # a machine that only runs notebooks needs none
-    path = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
+    path = next(filter(None, map(shutil.which, ('chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome'))), None)
     if not path:
-        missing = 'no Chromium on the path (Debian: apt install chromium)'
+        missing = 'no Chromium on the path (Debian: apt install chromium-headless-shell)'
         (pytest.fail if os.environ.get('CI') else pytest.skip)(missing)
     with sync_playwright() as p:
         browser = p.chromium.launch(executable_path=path, args=['--no-sandbox', '--disable-gpu'])
@@ -53,21 +53,35 @@ def browser():
         browser.close()
 
 
-@pytest.fixture
-def show(request, browser):
-    """Show figures on a page; afterwards, that nothing was fetched, nothing complained, and nothing is wider than the window.
-    The page is 1280 px wide: what all figures have in common is tested on a phone, too."""
-    page, faults = browser.new_page(viewport={'width': getattr(request, 'param', 1280), 'height': 900}), []
+@pytest.fixture(scope='module')
+def tab(browser):
+    "A page that the tests of a module use in turn, because opening one takes longer than most of them; in `faults` is what went wrong on it."
+    page, faults = browser.new_page(), []
     page.on('console', lambda m: faults.append(m.text) if m.type in ('error', 'warning') else None)
     page.on('pageerror', lambda e: faults.append(str(e)))
-    page.on('request', lambda r: None if r.url.startswith(('data:', 'about:')) else faults.append(f'foreign: {r.url}'))
     page.set_default_timeout(15_000)
+    page.faults = faults
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def show(request, tab):
+    """Show figures on a page; afterwards, that nothing was fetched, nothing complained, and nothing is wider than the window.
+    The page is 1280 px wide: what all figures have in common is tested on a phone, too."""
+    tab.goto('about:blank')   # ends what a test before has left running
+    tab.emulate_media(media='null', forced_colors='null', reduced_motion='null')
+    tab.set_viewport_size({'width': getattr(request, 'param', 1280), 'height': 900})
+    tab.faults.clear()
+    def fetched(r):
+        if not r.url.startswith(('data:', 'about:')): tab.faults.append(f'foreign: {r.url}')
+    tab.on('request', fetched)
     def show_(*figures, **colours):
         from figure_page import html, opened
-        page.set_content(html(*figures, **colours))
-        opened(page)
-        return page.locator('.fastlesson, .fastlesson-predict')
+        tab.set_content(html(*figures, **colours))
+        opened(tab)
+        return tab.locator('.fastlesson, .fastlesson-predict')
     yield show_
-    assert faults == []
-    assert page.evaluate('document.documentElement.scrollWidth - innerWidth') <= 0, 'wider than the window'
-    page.close()
+    tab.remove_listener('request', fetched)
+    assert tab.faults == []
+    assert tab.evaluate('document.documentElement.scrollWidth - innerWidth') <= 0, 'wider than the window'

@@ -8,7 +8,11 @@ import shutil
 import subprocess
 import sys
 import threading
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import redirect_stdout
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from io import StringIO
+from multiprocessing import get_context
 from types import SimpleNamespace
 from urllib.parse import urldefrag, urljoin
 
@@ -30,7 +34,7 @@ class Handler(SimpleHTTPRequestHandler):
     def log_message(self, *args): pass
 
 
-class Address(str): "Where the site is served; `folder` is where it lies."
+class Address(str): "Where the site is served; `folder` is where it lies, and `weights` what the files weigh that were asked for."
 
 
 @pytest.fixture(scope='module', params=['offline', 'quarto'])
@@ -44,9 +48,38 @@ def home(request, tmp_path_factory):
         site.build(out, with_quarto=request.param == 'quarto')
     server = ThreadingHTTPServer(('127.0.0.1', 0), functools.partial(Handler, directory=out))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    (address := Address(f'http://127.0.0.1:{server.server_port}/')).folder = out
+    address = Address(f'http://127.0.0.1:{server.server_port}/')
+    address.folder, address.weights = out, {}
     yield address
     server.shutdown()
+
+
+@pytest.fixture(scope='module')
+def page(request, tab, home):
+    """A page of the site, loaded once for all tests that look at it: light on a wide screen, dark on a phone.
+    `loaded` is what came with it; afterwards, that nothing went wrong while it was open."""
+    tab.name, width = request.param
+    tab.goto('about:blank')
+    tab.set_viewport_size({'width': width, 'height': 900})
+    tab.emulate_media(color_scheme='light' if width > 800 else 'dark')
+    tab.faults.clear()
+    tab.loaded = loaded = set()
+    def answered(r):
+        if r.status >= 400: tab.faults.append(f'{r.status}: {r.url}')
+        loaded.add(r.url)
+    def asked(r):
+        if not r.url.startswith((home, 'data:')): tab.faults.append(f'foreign: {r.url}')
+    def failed(r): tab.faults.append(f'failed: {r.url}')
+    listeners = {'response': answered, 'request': asked, 'requestfailed': failed}
+    for event, listener in listeners.items(): tab.on(event, listener)
+    tab.goto(f'{home}{tab.name}.html', wait_until='load')
+    yield tab
+    for event, listener in listeners.items(): tab.remove_listener(event, listener)
+    assert tab.faults == []
+
+def look_at(names, *widths):
+    "What `page` shows, one after the other."
+    return pytest.mark.parametrize('page', [(name, width) for name in names for width in widths], indirect=True, ids='{0[0]}-{0[1]}'.format)
 
 
 @pytest.fixture(params=[1280, 390])
@@ -100,36 +133,47 @@ def claims(name):
     return [claim.replace('`', '') for source in code for claim in re.findall(r'^#\| *check: *(.*\S)', source, re.M)]
 
 
-@pytest.mark.parametrize('name', PAGES)
-def test_page(open_page, name):
-    page = open_page(name)
+@look_at(PAGES, 1280, 390)
+def test_page(page):
     assert page.locator('h1').count() == 1 and page.locator('h1').inner_text()
     assert page.evaluate('document.documentElement.scrollWidth - innerWidth') <= 0, 'wider than the window'
     assert page.locator('.math').count() == page.locator('.math > .katex, .math > .katex-display > .katex').count()
     assert page.locator('.katex-error').count() == 0
     assert page.evaluate('[...document.images].filter(i => !i.complete || !i.naturalWidth || !i.alt).map(i => i.src)') == []
-    assert page.locator('main h2').count() == headings(name), 'a fence is not closed, or closed too early'
+    assert page.locator('main h2').count() == headings(page.name), 'a fence is not closed, or closed too early'
     assert not page.evaluate('[...document.querySelectorAll(".offline [id]")].map(e => e.id).filter((id, i, all) => all.indexOf(id) != i)')
     text = page.locator('main').inner_text()
-    assert [litter for litter in ('\\tag', '$$', ':::', '#| ', '{.tick}', 'fig-cap') if litter in text and name not in ('site', 'api', 'book', 'processors')] == []
+    assert [litter for litter in ('\\tag', '$$', ':::', '#| ', '{.tick}', 'fig-cap') if litter in text and page.name not in ('site', 'api', 'book', 'processors')] == []
 
 
-@pytest.mark.parametrize('name', LESSONS)
-def test_sitting(wide, name):
-    page = wide(f'{name}.html')
+JUMPED = """() => new Promise(say => {   // how far what is seen has moved; without an entry the observer keeps silent
+  new PerformanceObserver(list => say(list.getEntries().reduce((sum, e) => sum + e.value, 0))).observe({type: 'layout-shift', buffered: true})
+  setTimeout(() => say(0), 100)
+})"""
+
+@look_at(PAGES, 1280)
+def test_light(page, home):
+    "Before anything is opened: a page weighs little, packed as web servers send it, and does not jump while it loads."
+    for url in page.loaded - home.weights.keys(): home.weights[url] = len(gzip.compress(page.request.get(url).body()))
+    weight = sum(home.weights[url] for url in page.loaded if '_files/' not in url)
+    assert 0 < weight < 1_000_000, f'{weight:,} bytes without its pictures'
+    assert page.evaluate(JUMPED) < .1   # what the Web Vitals call good
+
+
+@look_at(LESSONS, 1280)
+def test_sitting(page):
     offline_only(page)
     numbers = sitting(page)
     assert too_much(numbers) == {}, numbers
-    assert numbers['first figure to touch'] or name not in TO_TOUCH, 'its figure to touch is gone'
+    assert numbers['first figure to touch'] or page.name not in TO_TOUCH, 'its figure to touch is gone'
 
 
-@pytest.mark.parametrize('name', PAGES)
-def test_claims(wide, name):
+@look_at(PAGES, 1280)
+def test_claims(page):
     "Each check is one line, a tick and its claim, and what it runs is behind it."
-    page = wide(f'{name}.html')
     lines = page.locator('main details.code-fold > summary:has(.tick)')
     def plain(text): return ' '.join(text.translate(str.maketrans('’‘“”', '\'\'""')).split()).removeprefix('✓ ')
-    assert [*map(plain, lines.all_inner_texts())] == [*map(plain, claims(name))]
+    assert [*map(plain, lines.all_inner_texts())] == [*map(plain, claims(page.name))]
     for summary in page.locator('main details.code-fold > summary').all()[:2]:
         code = summary.locator('xpath=..').locator('pre').first
         assert not code.is_visible()
@@ -156,16 +200,35 @@ def test_checks_that_pass(assertion):
     assert cell.source == f'#| code-fold: true\n#| code-summary: "[✓]{{.tick}} `x` is \\"1\\""\n{assertion}'
 
 
-@pytest.mark.parametrize('name', LESSONS)
-def test_head(wide, name):
-    page = wide(f'{name}.html')
+@look_at(LESSONS, 1280)
+def test_head(page):
     head = ' '.join(page.locator('main p.head').inner_text().split())
     assert re.match(r'About \d*[05] minutes ·', head)
     titles = page.evaluate('[...document.querySelectorAll(".fastlesson")].map(e => e.ariaLabel)')
     assert [title for title in titles if title not in head] == []
-    run = read_nb(CFG.nbs_path/NOTEBOOKS[name]).metadata.get('checked')
-    if claims(name): assert f'{len(claims(name))} claims checked' + (f" on {run['data']}" if run else '') in head
-    if claims(name) and run: assert run['torch'].split('+')[0] in head and run['date'][:4] in head
+    run = read_nb(CFG.nbs_path/NOTEBOOKS[page.name]).metadata.get('checked')
+    if claims(page.name): assert f'{len(claims(page.name))} claims checked' + (f" on {run['data']}" if run else '') in head
+    if claims(page.name) and run: assert run['torch'].split('+')[0] in head and run['date'][:4] in head
+
+
+ALIKE = """() => {   // what looks exactly like a word or line of code or a formula before it, on the same kind of ground, needs no second look
+  for (const kind of ["main pre span:not(:has(*))", "main pre span:not(:has(span))", "main .katex"]) {
+    const seen = new Set, again = []
+    for (const e of document.querySelectorAll(kind)) {
+      const {color, fontSize, fontWeight, fontStyle} = getComputedStyle(e), ground = e.closest("pre, blockquote, td, summary, figcaption, details, main")
+      const look = [color, fontSize, fontWeight, fontStyle, ground.tagName, ground.className, getComputedStyle(ground).backgroundColor].join()
+      if (seen.has(look)) again.push(e)
+      seen.add(look)
+    }
+    for (const e of again) e.replaceWith(e.textContent)   // at the end: after a change, styles are computed anew
+  }
+}"""
+
+@look_at(PAGES, 1280, 390)
+def test_accessible(page):   # the last look at a page, because it takes things away
+    page.evaluate(ALIKE)
+    violations = Axe().run(page, options={'resultTypes': ['violations']}).response['violations']
+    assert [(v['id'], [n['target'] for n in v['nodes']][:3]) for v in violations if v['impact'] in ('serious', 'critical')] == []
 
 
 def test_switch(open_page):
@@ -224,43 +287,29 @@ def test_reference(wide):
         assert [name for name in re.findall(r"'(\w+)'", names) if name not in text] == []
 
 
+PLACES = """async names => {   // where the links of each page lead, and the places in it
+  const found = []
+  for (const name of names) {
+    const page = new DOMParser().parseFromString(await (await fetch(`${name}.html`)).text(), "text/html"), all = s => [...page.querySelectorAll(s)]
+    found.push([name, all("a[href]").map(e => e.getAttribute("href")), all("[id]").map(e => e.id)])
+  }
+  return found
+}"""
+
 def test_links(browser, home):
-    page, links, anchors = browser.new_page(), [], {}
-    for name in PAGES:
-        url = f'{home}{name}.html'
-        page.goto(url)
-        links += [(name, urljoin(url, a)) for a in page.eval_on_selector_all('a[href]', 'as => as.map(a => a.getAttribute("href"))')]
-        anchors[url] = set(page.eval_on_selector_all('[id]', 'es => es.map(e => e.id)'))
+    (page := browser.new_page()).goto(f'{home}index.html')
+    places = {f'{home}{name}.html': (links, set(ids)) for name, links, ids in page.evaluate(PLACES, PAGES)}
     own = f'{CFG.doc_host}{CFG.doc_baseurl}/'
-    for name, link in links:
-        assert 'LNone' not in link, f'{name}: {link} has no line'
-        assert not link.startswith(own), f'{name}: {link} should be relative'
+    for at, link in {(at, urljoin(at, link)) for at, (links, _) in places.items() for link in links}:
+        assert 'LNone' not in link, f'{at}: {link} has no line'
+        assert not link.startswith(own), f'{at}: {link} should be relative'
         url, anchor = urldefrag(link)
         if not link.startswith(home) or anchor.startswith('/') or link.endswith('.epub'): continue   # `make book` makes that one
         url = url.removesuffix('/') + ('/index.html' if url == home else '')
-        if url not in anchors: assert page.request.get(link).status == 200, f'{name}: no page {link}'
-        elif anchor: assert anchor in anchors[url], f'{name}: no place {link}'
-    assert any(urldefrag(link)[1] for _, link in links)
+        if url not in places: assert page.request.get(link).status == 200, f'{at}: no page {link}'
+        elif anchor: assert anchor in places[url][1], f'{at}: no place {link}'
+    assert sum(len(links) for links, _ in places.values()) > 1000
     page.close()
-
-
-ALIKE = """() => {   // what looks exactly like a word of code or a formula before it, on the same kind of ground, needs no second look
-  const seen = new Set, again = []
-  for (const e of document.querySelectorAll("main pre span:not(:has(*)), main .katex-html")) {
-    const {color, fontSize, fontWeight, fontStyle} = getComputedStyle(e), ground = e.closest("pre, blockquote, td, summary, figcaption, details, main")
-    const look = [color, fontSize, fontWeight, fontStyle, ground.tagName, ground.className, getComputedStyle(ground).backgroundColor].join()
-    if (seen.has(look)) again.push(e)
-    seen.add(look)
-  }
-  for (const e of again) e.replaceWith(e.textContent)
-}"""
-
-def test_accessible(open_page):
-    for name in PAGES:
-        page = open_page(name)
-        page.evaluate(ALIKE)
-        violations = [v for v in Axe().run(page).response['violations'] if v['impact'] in ('serious', 'critical')]
-        assert [(name, v['id'], [n['target'] for n in v['nodes']][:3]) for v in violations] == []
 
 
 def test_search(open_page):
@@ -437,24 +486,6 @@ def test_print(browser, home):
     page.close()
 
 
-def test_light(browser, home):
-    "A page is drawn soon, weighs little, and does not jump while it loads."
-    page = browser.new_page(viewport={'width': 1280, 'height': 900})
-    loaded, weights = [], {}   # in bytes, packed as web servers send them
-    page.on('response', lambda response: loaded.append(response))
-    page.add_init_script("""jump = 0; new PerformanceObserver(list => list.getEntries().forEach(e => jump += e.value))
-                            .observe({type: 'layout-shift', buffered: true})""")
-    for name in PAGES:
-        loaded.clear()
-        page.goto(f'{home}{name}.html', wait_until='load')
-        urls = {r.url for r in loaded if '_files/' not in r.url}
-        for url in urls - weights.keys(): weights[url] = len(gzip.compress(page.request.get(url).body()))
-        weight = sum(weights[url] for url in urls)
-        assert weight < 1_000_000, f'{name} weighs {weight:,} bytes without its pictures'
-        assert page.evaluate('jump') < .1, f'{name} jumps'   # what the Web Vitals call good
-    page.close()
-
-
 def test_dark_mode(open_page):
     page = open_page('index')
     def background(): return page.evaluate('getComputedStyle(document.body).backgroundColor')
@@ -467,6 +498,10 @@ def test_dark_mode(open_page):
     page.evaluate('localStorage.clear()')
 
 
+def said_by_build():
+    with redirect_stdout(StringIO()) as said: site.build(with_quarto=False)
+    return said.getvalue()
+
 def test_only_what_changed(tmp_path):
     "One changed sentence builds one page; a build that fails leaves the last good site alone."
     root = CFG.config_path
@@ -476,31 +511,28 @@ def test_only_what_changed(tmp_path):
     few, config = ['index.ipynb', NOTEBOOKS['forward'], NOTEBOOKS['api']], yaml.safe_load((root/'_quarto.yml').read_text(encoding='utf-8'))
     config['website']['sidebar']['contents'] = few
     (tmp_path/'_quarto.yml').write_text(yaml.safe_dump(config), encoding='utf-8')
-    def build():
-        code = 'from fastlesson import site; site.build(with_quarto=False)'
-        env = os.environ | {'PYTHONPATH': str(tmp_path)}
-        return subprocess.run([sys.executable, '-c', code], cwd=tmp_path, env=env, capture_output=True, text=True)
     def write(name, old, new):
         path = tmp_path/'nbs'/NOTEBOOKS[name]
         text = path.read_text(encoding='utf-8')
         assert old in text
         path.write_text(text.replace(old, new, 1), encoding='utf-8')
     def page(): return (tmp_path/'_docs'/'forward.html').read_text(encoding='utf-8')
-    first = build()
-    assert first.returncode == 0, first.stderr
-    assert ' 0 built anew' in build().stdout
-    module = (tmp_path/'fastlesson'/'forward.py').read_text(encoding='utf-8')
-    write('forward', '**You will learn**', '**You will learn today**')
-    assert ' 1 built anew' in build().stdout
-    assert 'You will learn today' in page() and (tmp_path/'fastlesson'/'forward.py').read_text(encoding='utf-8') == module
-    write('forward', '"#| exports', '"#| check: nothing at all')
-    write('forward', '**You will learn today**', '**Lost**')
-    failed = build()
-    assert failed.returncode and 'nothing at all' in failed.stderr and 'You will learn today' in page()
-    write('forward', '"#| check: nothing at all', '"#| exports')
-    assert ' 1 built anew' in build().stdout and 'Lost' in page()
-    (theme := tmp_path/'nbs'/'theme'/'template.html').write_text(theme.read_text(encoding='utf-8').replace('Neighbouring', 'Other'), encoding='utf-8')
-    assert f' {len(few)} built anew' in build().stdout and 'aria-label="Other pages"' in page()
+    with ProcessPoolExecutor(1, get_context('spawn'), os.chdir, (tmp_path,)) as elsewhere:
+        def build(): return elsewhere.submit(said_by_build).result()
+        assert f' {len(few)} built anew' in build()
+        assert ' 0 built anew' in build()
+        module = (tmp_path/'fastlesson'/'forward.py').read_text(encoding='utf-8')
+        write('forward', '**You will learn**', '**You will learn today**')
+        assert ' 1 built anew' in build()
+        assert 'You will learn today' in page() and (tmp_path/'fastlesson'/'forward.py').read_text(encoding='utf-8') == module
+        write('forward', '"#| exports', '"#| check: nothing at all')
+        write('forward', '**You will learn today**', '**Lost**')
+        with pytest.raises(ValueError, match='nothing at all'): build()
+        assert 'You will learn today' in page()
+        write('forward', '"#| check: nothing at all', '"#| exports')
+        assert ' 1 built anew' in build() and 'Lost' in page()
+        (theme := tmp_path/'nbs'/'theme'/'template.html').write_text(theme.read_text(encoding='utf-8').replace('Neighbouring', 'Other'), encoding='utf-8')
+        assert f' {len(few)} built anew' in build() and 'aria-label="Other pages"' in page()
 
 
 def test_missing_package():

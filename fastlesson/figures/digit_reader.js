@@ -125,7 +125,8 @@ bring('digit_reader', (root, {first, second, mean, std, digit, inside}) => {
       : `It reads ${state.digit == 8 ? 'an' : 'a'} ${state.digit} with probability ${Math.round(100 * probabilities[state.digit])} %.`)
     if (!inside) return
     const column = i => layers[0].w[i * 50 + unit], largest = Math.max(...Array.from({length: SIDE * SIDE}, (_, i) => Math.abs(column(i))))
-    paint(weights, (x, y) => [ink(root, column(y * SIDE + x) > 0 ? '--blue' : '--orange'), Math.abs(column(y * SIDE + x)) / largest])
+    const [blue, orange] = [ink(root, '--blue'), ink(root, '--orange')]
+    paint(weights, (x, y) => { const w = column(y * SIDE + x); return [w > 0 ? blue : orange, Math.abs(w) / largest] })
     weights.setAttribute('aria-label', `The 784 weights of unit ${unit}: blue positive, orange negative`)
     const off = state.one && Math.max(...logits.map((v, d) => Math.abs(v - state.one[d])))
     about.textContent = `Unit ${unit} adds up 784 products and its bias: ${number(z[unit], 3)}. ` + (state.relu ? `ReLU makes that ${number(hidden[unit], 3)}.`
