@@ -21,6 +21,7 @@ from torch import Tensor
 
 from .data import load_data
 from .forward import linear
+from .guard import finite, whole
 from .init import init_params
 from .launch import spawn
 from .layers import Linear, Model, ReLU
@@ -57,7 +58,7 @@ def mean_gradients(
     group=None, # Processes that take part; default: all
 ) -> list[Tensor]: # The gradients of the whole batch, the same on every rank
     "Mean of all ranks' gradients, weighted by their rows, with one `all_reduce`."
-    grads = list(grads)
+    grads, (rows,) = list(grads), whole(0, rows=rows)
     dtypes = {g.dtype for g in grads}
     if len(dtypes) != 1:
         raise TypeError(f"grads has dtypes {dtypes}: they must be one, for one bucket")
@@ -119,6 +120,7 @@ def fit_parallel(
     group=None, # Processes that take part; default: all
 ) -> History: # How it went, the same on every rank
     "Lesson 9's `fit`, with the rows of each batch split over the ranks."
+    (epochs, batch_size), (seed,) = whole(epochs=epochs, batch_size=batch_size), whole(0, seed=seed)
     opt, order = SGD(model.params, lr, momentum), torch.Generator('cpu').manual_seed(seed)
     state = {'epoch': 0, 'order': order.get_state(), 'params': model.params, 'velocity': opt.velocity, 'loss': [], 'accuracy': []}
     rank, first = dist.get_rank(group), 0 if group is None else dist.get_global_rank(group, 0)
@@ -221,7 +223,7 @@ def allreduce_time(
     beta: float, # Seconds a byte
 ) -> float: # Seconds
     "Time of a ring all-reduce: 2(p − 1) messages, each a p-th of the bytes."
-    if ranks < 1: raise ValueError(f"ranks is {ranks}: it must be at least 1")
+    (ranks,), _ = whole(ranks=ranks), finite(n_bytes=n_bytes, alpha=alpha, beta=beta)
     return 2 * (ranks - 1) * (alpha + n_bytes / ranks * beta)
 
 # %% ../nbs/12_distributed.ipynb #main

@@ -21,6 +21,8 @@ from urllib.parse import quote
 
 from torch import Tensor
 
+from .guard import finite, fits, whole
+
 # %% ../nbs/91_figures.ipynb #notebook-imports
 #| fold: Setup: what the extra `notebooks` brings
 try:
@@ -58,6 +60,7 @@ def show_images(
     size: float = .7, # Width and height of one, in inches
 ):
     "Draw images side by side, each from its own darkest to its own brightest pixel."
+    n_cols, = whole(n_cols=n_cols)
     n_rows = math.ceil(len(images) / n_cols)
     height = size + (.3 if titles is not None else 0)
     figsize = (n_cols * size, n_rows * height)
@@ -123,17 +126,13 @@ def _file(name: str) -> str:
 #| fold: How `_finite` and `_one_of` check what a figure starts from
 def _finite(name: str, values: Sequence[float]) -> list[float]:
     "The values as Python's own numbers, which JSON can hold."
-    numbers = [float(v) for v in values]
-    for v in numbers:
-        if not math.isfinite(v):
-            raise ValueError(f"{name} has {v} in it: figures need finite numbers")
-    return numbers
+    return finite(**{f'{name}[{i}]': v for i, v in enumerate(values)})
 
-def _one_of(name: str, value, choices: Sequence) -> None:
-    "Refuse a value that the figure's list doesn't have."
-    if value not in choices:
-        allowed = ', '.join(map(str, choices))
-        raise ValueError(f"{name} is {value!r}: it must be one of {allowed}")
+def _one_of(name: str, value, choices: Sequence):
+    "The choice in the figure's list that equals the value."
+    if value in choices: return choices[choices.index(value)]
+    allowed = ', '.join(map(str, choices))
+    raise ValueError(f"{name} is {value!r}: it must be one of {allowed}")
 
 # %% ../nbs/91_figures.ipynb #pixel
 def pixel_view(
@@ -143,19 +142,20 @@ def pixel_view(
     other: dict[str, tuple[float, float]] | None = None, # Mean and std of other sets, by name
 ) -> Figure: # An image, its numbers, and the histogram of all pixels
     "Pixels as numbers, and what normalising does to them."
-    fit = images.ndim == 2 and len(images) and images.shape[1] == 784
-    if not fit or not (images.min() >= 0 and images.max() <= 1):
-        of = f', from {images.min():.3g} to {images.max():.3g}' if fit else ''
-        raise ValueError(f"images is {tuple(images.shape)}{of}: we need (n, 784), "
-                         "from 0 to 1, as load_data(normalize=False) gives it")
-    sets = {'mean, std': (mean, std)} | (other or {})
-    sets = {name: _finite(name, pair) for name, pair in sets.items()}
-    for name, (_, s) in sets.items():
-        if s <= 0: raise ValueError(f"{name} has the std {s}: it must be above 0")
+    fits('images (n, 784)', images, n=1)
+    low, high = images.min(), images.max()
+    if not (low >= 0 and high <= 1):
+        raise ValueError(f"images runs from {low:.3g} to {high:.3g}: it must run from 0 to 1, "
+                         "as load_data(normalize=False) gives it")
+    def pair(m, s, of=''):
+        m, s = finite(**{f'mean{of}': m, f'std{of}': s})
+        if s <= 0: raise ValueError(f"std{of} is {s}: it must be above 0")
+        return m, s
+    mean, std = pair(mean, std)
+    sets = {name: pair(*both, f' of {name}') for name, both in (other or {}).items()}
     stored = (images * 255).round().byte()
     counts = stored.flatten().bincount(minlength=256).tolist()
     shown = [base64.b64encode(bytes(row.tolist())).decode() for row in stored[:6]]
-    mean, std = sets.pop('mean, std')
     return Figure('pixel_view', 'Pixels as numbers, and normalised',
                   images=shown, counts=counts, mean=mean, std=std, other=sets)
 
@@ -169,7 +169,7 @@ def matmul_race(
     if len(rows) < 2:
         sizes = ', '.join(sorted({r['size'] for r in record['rows']}))
         raise ValueError(f"size is {size!r}, of which the record has {len(rows)} versions: it has {sizes}")
-    _finite('record', [r['seconds'] for r in rows])
+    finite(**{f"seconds of {r['rung']}": r['seconds'] for r in rows})
     n, k, inner, m = map(int, re.findall(r'\d+', size))
     threads, machine = rows[0]['threads'], record['machine']['name']
     where = (f"Recorded on {machine}, {threads} thread{'s' * (threads > 1)}, "
@@ -184,10 +184,10 @@ def matmul_stepper(
     b: Tensor, # Right operand, shape `(k, m)`
 ) -> Figure: # Steps through `a @ b` in four versions
     "A matrix product, a step at a time: what is read, what is written, what is done."
-    sizes, fit = (*a.shape, *b.shape), a.shape[-1:] == b.shape[:1]
-    if not (a.ndim == b.ndim == 2 and fit and all(1 <= n <= 6 for n in sizes)):
+    fits('a (n, k) real, b (k, m) real', a, b, n=1, k=1, m=1)
+    if max(*a.shape, *b.shape) > 6:
         raise ValueError(f"a is {tuple(a.shape)} and b is {tuple(b.shape)}: "
-                         "we need (n, k) and (k, m) with sizes from 1 to 6")
+                         "none of the sizes may be above 6")
     for name, operand in (('a', a), ('b', b)): _finite(name, operand.flatten().tolist())
     return Figure('matmul_stepper', 'Matrix multiplication, step by step',
                   a=a.tolist(), b=b.tolist(), bytes=a.element_size())
@@ -199,11 +199,11 @@ def init_layer(
     std: float = 1., # Standard deviation of its weights, 0.0006 to 4
 ) -> Figure: # Histograms before and after ReLU, with theory
     "One layer of random weights: how large are its outputs?"
-    if not (8 <= n_in <= 2048 and 1 <= n_out and 6e-4 <= std <= 4):
-        raise ValueError(f"n_in is {n_in}, n_out {n_out}, std {std}: they must be "
-                         "8 to 2048, at least 1, and 0.0006 to 4")
+    (n_in, n_out), (std,) = whole(n_in=n_in, n_out=n_out), finite(std=std)
+    if not (8 <= n_in <= 2048 and 6e-4 <= std <= 4):
+        raise ValueError(f"n_in is {n_in}, std {std}: they must be 8 to 2048, and 0.0006 to 4")
     return Figure('init_layer', 'One layer: the size of its outputs',
-                  n_in=int(n_in), n_out=int(n_out), std=float(std))
+                  n_in=n_in, n_out=n_out, std=std)
 
 # %% ../nbs/91_figures.ipynb #init
 def init_explorer(
@@ -213,15 +213,14 @@ def init_explorer(
     gain: float = 1., # Weights have std `gain / sqrt(width)`; from 0.2 to 4
 ) -> Figure: # Sizes by layer, histograms, and a slider for the gain
     "What a gain does to the signal and to its gradient, layer by layer."
-    whole = depth in range(2, 61) and width in range(8, 129, 8)
-    if not (whole and .2 <= gain <= 4):
+    (depth, width), (gain,) = whole(depth=depth, width=width), finite(gain=gain)
+    if not (2 <= depth <= 60 and width in range(8, 129, 8) and .2 <= gain <= 4):
         raise ValueError(f"depth is {depth}, width {width}, gain {gain}: they must be "
                          "2 to 60, a multiple of 8 up to 128, and 0.2 to 4")
     _one_of('activation', activation,
             ['relu', 'leaky_relu', 'gelu', 'silu', 'tanh', 'linear'])
     return Figure('init_explorer', 'The size of the signal, layer by layer',
-                  depth=int(depth), width=int(width), activation=activation,
-                  gain=float(gain))
+                  depth=depth, width=width, activation=activation, gain=gain)
 
 # %% ../nbs/91_figures.ipynb #backward
 PARAMETERS = ['w1[0, 0]', 'w1[0, 1]', 'w1[1, 0]', 'w1[1, 1]', 'b1[0]', 'b1[1]',
@@ -241,7 +240,7 @@ def backward_pass(
             raise ValueError(f"params have the shapes {shapes}: "
                              "they must be (2, 2), (2,), (2, 1), (1,)")
         flat = [v for p in params for v in p.flatten().tolist()]
-    numbers = _finite('x', x) + _finite('params', flat) + _finite('target', [target])
+    numbers = _finite('x', x) + _finite('params', flat) + finite(target=target)
     values = dict(zip(['x[0]', 'x[1]', *PARAMETERS, 'target'], numbers))
     return Figure('backward_pass', 'The backward pass, node by node', values=values)
 
@@ -305,7 +304,7 @@ def graph_view(
     if extra := values.keys() - variables:
         raise ValueError(f"{min(extra)} is not a variable of {expression!r}: "
                          f"it has {', '.join(sorted(variables))}")
-    values = {name: _finite(name, [v])[0] for name, v in values.items()}
+    values = dict(zip(values, finite(**values)))
     return Figure('graph_view', 'An expression as a graph', expression=text, values=values)
 
 # %% ../nbs/91_figures.ipynb #step-slider
@@ -318,10 +317,11 @@ def step_slider(
     "Differences by step: truncation on one side, rounding on the other."
     _one_of('function', function, ['exp', 'sin', 'cube', 'large', 'relu', 'abs'])
     _one_of('precision', precision, ['float64', 'float32'])
+    x, step = finite(x=x, step=step)
     if not (-2 <= x <= 2 and 1e-16 <= step <= 1):
         raise ValueError(f"x is {x} and step is {step}: they must be -2 to 2, and 1e-16 to 1")
     exponent = round(math.log10(step), 1) + 0.   # 0., not -0.
-    return Figure('step_slider', 'How small a step?', function=function, x=float(x),
+    return Figure('step_slider', 'How small a step?', function=function, x=x,
                   precision=precision, exponent=exponent)
 
 # %% ../nbs/91_figures.ipynb #train
@@ -334,9 +334,9 @@ def training_view(
     _one_of('problem', problem, ['moons', 'circles', 'spiral'])
     starts = ['He', 'LeCun', 'Glorot', 'default', 'small', 'large', 'zero']
     _one_of('start', start, starts)
-    _one_of('rate', rate, [.01, .03, .1, .3, 1, 3])
+    rate = _one_of('rate', rate, [.01, .03, .1, .3, 1, 3])
     title = 'Training: a network learns to tell two classes apart'
-    return Figure('training_view', title, problem=problem, start=start, rate=float(rate))
+    return Figure('training_view', title, problem=problem, start=start, rate=rate)
 
 # %% ../nbs/91_figures.ipynb #cache
 def cache_view(
@@ -347,13 +347,13 @@ def cache_view(
     block: int = 0, # Side of a block: 2, 4 or 8, a divisor of `n`; 0 for none
 ) -> Figure: # Each access a hit or a miss, and what all orders move
     "A matrix product and a cache: what is fetched, what is found, what goes back."
-    _one_of('n', n, [8, 12, 16])
-    _one_of('lines', lines, range(3, 65))
-    _one_of('length', length, [v for v in (1, 2, 4, 8) if n % v == 0])
+    n = _one_of('n', n, [8, 12, 16])
+    lines = _one_of('lines', lines, range(3, 65))
+    length = _one_of('length', length, [v for v in (1, 2, 4, 8) if n % v == 0])
     _one_of('order', order, ['ijk', 'ikj', 'jik', 'jki', 'kij', 'kji'])
-    _one_of('block', block, [0] + [v for v in (2, 4, 8) if v < n and n % v == 0])
-    return Figure('cache_view', 'A matrix product and its cache', n=int(n),
-                  lines=int(lines), length=int(length), order=order, block=int(block))
+    block = _one_of('block', block, [0] + [v for v in (2, 4, 8) if v < n and n % v == 0])
+    return Figure('cache_view', 'A matrix product and its cache', n=n,
+                  lines=lines, length=length, order=order, block=block)
 
 # %% ../nbs/91_figures.ipynb #ring
 def ring_view(
@@ -363,12 +363,13 @@ def ring_view(
     beta: float = 1e-10, # Seconds a byte
 ) -> Figure: # An all-reduce and two split layers, with what they cost
     "What ranks send each other, step by step, and how long it takes."
-    _one_of('ranks', ranks, range(2, 9))
-    _one_of('n_bytes', n_bytes, [10.**k for k in range(3, 10)])
+    ranks = _one_of('ranks', ranks, range(2, 9))
+    n_bytes = _one_of('n_bytes', n_bytes, [10.**k for k in range(3, 10)])
+    alpha, beta = finite(alpha=alpha, beta=beta)
     for name, v in (('alpha', alpha), ('beta', beta)):
-        if not (v > 0 and math.isfinite(v)): raise ValueError(f"{name} is {v}: it must be above 0")
-    return Figure('ring_view', 'Ranks that add their tensors', ranks=int(ranks),
-                  n_bytes=float(n_bytes), alpha=float(alpha), beta=float(beta))
+        if v <= 0: raise ValueError(f"{name} is {v}: it must be above 0")
+    return Figure('ring_view', 'Ranks that add their tensors', ranks=ranks,
+                  n_bytes=n_bytes, alpha=alpha, beta=beta)
 
 # %% ../nbs/91_figures.ipynb #reader
 def digit_reader(
@@ -376,7 +377,7 @@ def digit_reader(
     digit: int = 3, # The example that it opens with, 0 to 9
 ) -> Figure: # A field to draw in, and the network of lesson 9 at work
     "What is drawn, as a network of two layers sees it, and the digit that it reads."
-    _one_of('digit', digit, range(10))
+    digit = _one_of('digit', digit, range(10))
     network = json.loads(_file('digit_reader.json'))
     title = 'Inside the network that reads' if inside else 'A network reads what you draw'
     return Figure('digit_reader', title, inside=bool(inside), digit=digit, **network)
@@ -417,6 +418,7 @@ def predict(
     "Ask the reader before the page tells."
     if hasattr(answer, 'item'): answer = answer.item()
     if choices is None:
+        finite(within=within)
         if type(answer) not in (int, float) or not math.isfinite(answer) or not answer or not within >= 1:
             raise ValueError(f"answer is {answer!r}, within a factor of {within}: without choices it must be "
                              "a finite number other than 0, and the factor at least 1")

@@ -16,6 +16,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, autocast
 
+from .guard import whole
+
 # %% ../nbs/06_gradcheck.ipynb #pieces
 #| fold: How `_pieces` computes the four slopes
 EPS = torch.finfo(torch.float64).eps # 2.2e-16, relative spacing of float64
@@ -233,7 +235,7 @@ def check_grads(
     seed: int = 0, # For the upstream gradient and the choice of entries
 ) -> GradReport: # `.ok`, and what is wrong if it is not
     "Check gradients by differences in float64: which entry is off, by what mistake."
-    if max_entries < 1: raise ValueError(f"max_entries is {max_entries}: nothing to check")
+    (max_entries,), (seed,) = whole(max_entries=max_entries), whole(0, seed=seed)
     names, draw = _names(fn, inputs), torch.Generator().manual_seed(seed)
     if (like := next(filter(_is_float, inputs), None)) is None:
         raise TypeError(f"the inputs are {[getattr(x, 'dtype', type(x)) for x in inputs]}: "

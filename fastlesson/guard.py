@@ -57,25 +57,32 @@ def fits(
     text = ', '.join(f'{name} is {_given(x)}' for name, x in zip(names, given))
     if len(given) != len(names): text = f'there are {len(given)} tensors'
     most = ', with '[:7 * bool(least)] + ' and '.join(f'{name} at least {n}' for name, n in least.items())
-    wanted = f"{form if len(names) > 1 else form.partition(' ')[2]}{most}, of {'one' if len(names) > 1 else 'a'} floating dtype"
+    wanted = f"{form if len(names) > 1 else form.partition(' ')[2]}{most}"
+    if any(kind == '' for *_, kind in _read(form)): wanted += f", of {'one' if len(names) > 1 else 'a'} floating dtype"
     if len(names) > 1: wanted += ', on one device'
     if not all(isinstance(x, Tensor) for x in given): hint = 'torch.as_tensor makes a tensor of a list or an array'
     raise ValueError(f"{text}: {'they' if len(names) > 1 else 'it'} must be {wanted}{hint and '; ' + hint}")
 
 # %% ../nbs/89_guard.ipynb #numbers
+def _plain(v): return v.item() if isinstance(v, Tensor) and v.ndim == 0 else v
+
 def whole(
+    least: int = 1, # The least that they may be
+    /,
     **values, # Numbers by the names of the arguments
 ) -> list[int]: # As Python's own
-    "Refuse what is not a whole number, 1 or more."
+    "Refuse what is not a whole number, or too small."
+    values = {name: _plain(v) for name, v in values.items()}
     for name, v in values.items():
-        if not isinstance(v, Integral) or isinstance(v, bool) or v < 1:
-            raise ValueError(f"{name} is {v!r}: it must be a whole number, 1 or more")
+        if not isinstance(v, Integral) or isinstance(v, bool) or v < least:
+            raise ValueError(f"{name} is {v!r}: it must be a whole number, {least} or more")
     return [int(v) for v in values.values()]
 
 def finite(
     **values, # Numbers by the names of the arguments
 ) -> list[float]: # As Python's own
     "Refuse what is not a finite number."
+    values = {name: _plain(v) for name, v in values.items()}
     for name, v in values.items():
         if not isinstance(v, Real) or isinstance(v, bool) or not math.isfinite(v):
             raise ValueError(f"{name} is {v!r}: it must be a finite number")

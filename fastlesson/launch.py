@@ -26,6 +26,8 @@ from tempfile import TemporaryDirectory
 import torch
 import torch.distributed as dist
 
+from .guard import finite, whole
+
 try: from cloudpickle import dumps   # functions of a notebook, too
 except ImportError: from pickle import dumps
 
@@ -86,7 +88,8 @@ def spawn(
     threads: int = 1, # Threads for torch in each process
 ) -> list: # What each rank returned, in order
     "Run a function in processes that can talk to each other by `torch.distributed`."
-    if world_size < 1 or timeout <= 0: raise ValueError(f"world_size is {world_size} and timeout {timeout}: both must be above 0")
+    (world_size, threads), (timeout,) = whole(world_size=world_size, threads=threads), finite(timeout=timeout)
+    if timeout <= 0: raise ValueError(f"timeout is {timeout}: it must be above 0")
     from fastlesson.launch import _child   # by its name, since a notebook can't be imported
     context, job, processes, pipes = get_context('forkserver'), dumps((fn, args)), [], []
     context.set_forkserver_preload(['fastlesson.distributed'])

@@ -27,6 +27,8 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.benchmark import Measurement, Timer
 from tqdm import tqdm
 
+from .guard import finite, whole
+
 # %% ../nbs/90_measure.ipynb #measure
 def measure(
     fns: dict[str, Callable[[], object]], # What to time: functions without arguments, by name
@@ -36,7 +38,8 @@ def measure(
     threads: int | None = None, # Threads for torch, by default as many as it would use
 ) -> dict[str, Measurement]: # Each one's times: `.median` and `.iqr` in seconds a call
     "Time functions in turns, so that other work on the machine slows down all of them alike."
-    threads = threads or torch.get_num_threads()
+    finite(seconds=seconds)
+    rounds, threads = whole(rounds=rounds, threads=threads or torch.get_num_threads())
     timers = {name: Timer('fn()', globals={'fn': fn}, num_threads=threads)
               for name, fn in fns.items()}
     times = {name: [] for name in fns}

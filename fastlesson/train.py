@@ -8,7 +8,6 @@ __all__ = ['log_softmax', 'cross_entropy', 'cross_entropy_grad', 'CrossEntropy',
 # %% ../nbs/09_train.ipynb #imports
 #| fold: Setup: what the package needs
 import io
-import math
 import sys
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -17,7 +16,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from .guard import fits, whole
+from .guard import finite, fits, whole
 from .layers import Layer, Model
 
 # %% ../nbs/09_train.ipynb #log-softmax
@@ -95,10 +94,11 @@ class SGD:
         lr: float, # Learning rate
         momentum: float = 0., # Share of the velocity that is kept, 0 to below 1
     ):
-        if not (0 < lr < math.inf and 0 <= momentum < 1):
+        self.lr, self.momentum = finite(lr=lr, momentum=momentum)
+        if not (0 < lr and 0 <= momentum < 1):
             raise ValueError(f"lr is {lr} and momentum {momentum}: "
-                             "they must be above 0, finite, and from 0 to below 1")
-        self.params, self.lr, self.momentum = list(params), lr, momentum
+                             "they must be above 0, and from 0 to below 1")
+        self.params = list(params)
         if not self.params: raise ValueError("params is empty: there is nothing to train")
         self.velocity = [torch.zeros_like(p) for p in self.params]
     @torch.no_grad()
@@ -149,6 +149,7 @@ def fit(
 ) -> History: # How it went
     "Train a model, in place, with SGD on its own gradients."
     epochs, batch_size = whole(epochs=epochs, batch_size=batch_size)
+    seed, = whole(0, seed=seed)
     if not isinstance(model, Model):
         raise TypeError(f"model is a {type(model).__name__}: it must be a Model of lesson 7")
     for images, classes, name in ((x, target, 'target'), (x_valid, y_valid, 'y_valid')):

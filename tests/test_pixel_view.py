@@ -141,9 +141,9 @@ def test_pixel_as_the_lesson_says(show):
 
 
 @pytest.mark.parametrize('change, message', [
-    ({'images': RAW.x_train[:, :700]}, r'images is \(1283, 700\): we need'), ({'images': RAW.x_train[:0]}, r'images is \(0, 784\): we need'),
-    ({'images': RAW.x_train * 255}, 'from 0 to 255: we need .* load_data'), ({'images': RAW.x_train * float('nan')}, 'to nan'),
-    ({'std': 0}, 'mean, std has the std 0.0'), ({'mean': float('inf')}, 'mean, std has inf'), ({'other': {'mine': (0, -1)}}, 'mine has the std -1')])
+    ({'images': RAW.x_train[:, :700]}, r'images is \(1283, 700\).*: it must be \(n, 784\)'), ({'images': RAW.x_train[:0]}, r'images is \(0, 784\).* with n at least 1'),
+    ({'images': RAW.x_train * 255}, 'images runs from 0 to 255: it must run .* load_data'), ({'images': RAW.x_train * float('nan')}, 'to nan'),
+    ({'std': 0}, 'std is 0.0: it must be above 0'), ({'mean': float('inf')}, 'mean is inf'), ({'other': {'mine': (0, -1)}}, 'std of mine is -1')])
 def test_pixel_refused(change, message):
     with pytest.raises(ValueError, match=message): pixel_view(**{'images': RAW.x_train, 'mean': RAW.mean, 'std': RAW.std} | change)
 
