@@ -302,7 +302,7 @@ def judge(
         bad, error = [k for k, run in enumerate(tried) if not _same(did(run), did(right[k]))], _raised(tried[raised[0]].error, answer)
         looks = next((f' {words}' for words, wrong in task.mistakes.items() if same(wrong)), '')
         where = _where(cases, bad) or " Two shapes don't fit: should a row `(n,)` be a column `(n, 1)`?" * ('must match the size of tensor' in error)
-        faults += [f'{error}{looks or where} It got {_given(names, cases[raised[0]])}.']
+        faults += [f'{error}{looks or where} It was called with {_given(names, cases[raised[0]])}.']
         if not looks and not other: faults += filter(None, [_wrong(task, names, cases, right, tried, i) for i in range(counts[0][1])])
     elif issubclass(right[0].kind, Tensor) and not issubclass(tried[0].kind, Tensor):
         faults += [f'It returns a `{tried[0].kind.__name__}`, and should return a tensor.']

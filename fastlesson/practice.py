@@ -94,8 +94,9 @@ def grade(
     report = judge(found, answer, default_device())
     with _state() as known:
         entry = known.setdefault(found.name, {})
+        if 'done' in entry: return report
         entry['tries'] = entry.get('tries', 0) + 1
-        if report.ok: entry.setdefault('done', str(date.today()))
+        if report.ok: entry['done'] = str(date.today())
     return report
 
 def hint(task: str) -> Message:
@@ -118,7 +119,9 @@ def _grade_file(name: str, file: str, out: str) -> None:
     wanted = _find(name).solution.__name__
     try: answer = run_path(file).get(wanted)
     except BaseException as e:   # SystemExit, too
-        report = Report(f"✗ {file} can't be run. {''.join(traceback.format_exception_only(e)).strip()}", False)
+        tb = e.__traceback__
+        while tb and tb.tb_frame.f_code.co_filename != file: tb = tb.tb_next   # what came before is ours
+        report = Report(f"✗ {file} can't be run:\n{''.join(traceback.format_exception(type(e), e, tb)).rstrip()}", False)
     else: report = grade(name, answer) if answer else Report(f'✗ {file} has no `{wanted}`, which is what task {name} asks for.', False)
     Path(out).write_text(json.dumps((report, report.ok)), encoding='utf-8')
 
@@ -134,7 +137,7 @@ def grade_file(
     with TemporaryDirectory() as folder:
         out = Path(folder)/'report.json'
         try: code = subprocess.run([sys.executable, '-c', call, name, file, out], timeout=timeout).returncode
-        except subprocess.TimeoutExpired: return Report(f'✗ {name}: no answer within {timeout:g} s. Is there an endless loop?', False)
+        except subprocess.TimeoutExpired: return Report(f'✗ {name}: no answer within {timeout:g} s. Is there a loop that never ends? Code that only takes longer needs a longer timeout.', False)
         if out.exists(): return Report(*json.loads(out.read_text(encoding='utf-8')))
     how = f'crashed ({signal.Signals(-code).name})' if code < 0 else f'ended with exit code {code}'
     return Report(f'✗ {name}: the process {how} before the answer was graded.', False)

@@ -193,4 +193,4 @@ task_8 = Task('01.8', attention_scores, attention_cases,
               'It is divided by d, not by its square root.': lambda queries, keys: queries @ keys.mT / queries.shape[-1],
               'It is divided by the root of another size: d is the *last* dimension.': lambda queries, keys: queries @ keys.mT / queries.shape[-2]**.5,
               'It is multiplied by $\\sqrt d$ instead of divided.': lambda queries, keys: queries @ keys.mT * queries.shape[-1]**.5,
-              'The heads are summed: their letter should stand after the arrow.': lambda queries, keys: torch.einsum('bhqd,bhkd->bqk', queries, keys) / queries.shape[-1]**.5})
+              'The heads are summed, and should stay apart: in `einsum`, `h` stands after the arrow, too.': lambda queries, keys: torch.einsum('bhqd,bhkd->bqk', queries, keys) / queries.shape[-1]**.5})
