@@ -62,7 +62,8 @@ class lesson(Processor):
         checked = f'<span class="tick">✓</span> {claims} claims checked'
         if run:
             day, device = date.fromisoformat(run['date']), run['device'].replace('cpu', 'CPU')
-            checked += (f" on {run['data']} ({device}, torch {run['torch'].split('+')[0]}, "
+            data = f" on {run['data']}" * any('load_data(' in c.source for c in code)
+            checked += (f"{data} ({device}, torch {run['torch'].split('+')[0]}, "
                         f'{day.day} {day:%B %Y})')
         colab = f'github/{cfg.user}/{cfg.repo}/blob/{cfg.branch}/nbs/{name}'
         head = ' · '.join(filter(None, [f'About {5*math.ceil(minutes/5)} minutes',

@@ -206,8 +206,9 @@ def test_head(page):
     assert re.match(r'About \d*[05] minutes ·', head)
     titles = page.evaluate('[...document.querySelectorAll(".fastlesson")].map(e => e.ariaLabel)')
     assert [title for title in titles if title not in head] == []
-    run = read_nb(CFG.nbs_path/NOTEBOOKS[page.name]).metadata.get('checked')
-    if claims(page.name): assert f'{len(claims(page.name))} claims checked' + (f" on {run['data']}" if run else '') in head
+    nb = read_nb(CFG.nbs_path/NOTEBOOKS[page.name])
+    run, loads = nb.metadata.get('checked'), any('load_data(' in c.source for c in nb.cells if c.cell_type == 'code')
+    if claims(page.name): assert f'{len(claims(page.name))} claims checked' + (f" on {run['data']} (" if run and loads else ' (' if run else '') in head
     if claims(page.name) and run: assert run['torch'].split('+')[0] in head and run['date'][:4] in head
 
 
