@@ -306,6 +306,24 @@ def test_port_in_use(alone):
     with socket.create_server(('127.0.0.1', alone)), pytest.raises(RuntimeError, match='in use'): main(['--timeout', '5'])
     assert time.monotonic() - begin < 5
 
+@pytest.mark.parametrize('gpus, world, here, chosen', [
+    (2, 2, {'LOCAL_WORLD_SIZE': '2', 'LOCAL_RANK': '1'}, ['cuda:1', 'nccl']), (2, 4, {'LOCAL_WORLD_SIZE': '2', 'LOCAL_RANK': '0'}, ['cuda:0', 'nccl']),   # half of the processes are elsewhere
+    (1, 2, {'LOCAL_WORLD_SIZE': '2', 'LOCAL_RANK': '1'}, ['gloo']), (0, 1, {}, ['gloo']), (1, 1, {}, ['cuda:0', 'nccl']), (1, 2, {}, ['gloo'])])
+def test_a_gpu_for_each_process_here_or_none(alone, monkeypatch, gpus, world, here, chosen):
+    "Processes of this machine take a GPU each, by their number here; where there are too few, all take the CPU."
+    class Chosen(Exception): pass
+    seen = []
+    def join(backend, **_):
+        seen.append(backend)
+        raise Chosen
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: gpus)
+    monkeypatch.setattr(torch.cuda, 'set_device', lambda device: seen.append(str(device)))
+    monkeypatch.setattr(dist, 'rendezvous', lambda *_, **__: iter([(dist.HashStore(), 0, world)]))
+    monkeypatch.setattr(dist, 'init_process_group', join)
+    for name, value in here.items(): monkeypatch.setenv(name, value)
+    with pytest.raises(Chosen): main([])
+    assert seen == chosen
+
 def test_torchrun_starts_again(tmp_path):
     "Rank 0 dies while it writes the second checkpoint; torchrun starts both ranks again, and they go on from the first."
     (tmp_path/'sitecustomize.py').write_text("""import os
