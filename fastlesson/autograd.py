@@ -47,6 +47,7 @@ def _made(value: Tensor, *inputs: tuple) -> 'Var':
 # %% ../nbs/08_autograd.ipynb #arithmetic-code
 class _Arithmetic:
     "The operators of a Var."
+    __array_ufunc__ = None   # a NumPy array on the left leaves them to us
     def __add__(a, b):
         return _made(_value(a) + _value(b), (a, lambda g: g), (b, lambda g: g))
     def __mul__(a, b):

@@ -3,6 +3,7 @@ import gc
 import threading
 import weakref
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -181,3 +182,13 @@ def test_long_chains_need_no_recursion():
     y = x
     for _ in range(100_000): y = y + 1
     del y
+
+
+@pytest.mark.parametrize('other', [np.float64(2.), np.float32(2.), np.array([2., 3.], np.float32)], ids=lambda v: type(v).__name__)
+def test_numpy_on_the_left(other):
+    "NumPy would make an array of objects, a Var for each of its numbers."
+    v = Var(torch.tensor([4., 5.]))
+    out = other * v - other / v
+    assert isinstance(out, Var)
+    out.sum().backward()
+    assert_close(v.grad, torch.as_tensor(other).float() * (1 + 1 / v.value**2))
