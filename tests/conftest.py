@@ -29,7 +29,6 @@ def pytest_configure(config):
 
 
 def pytest_generate_tests(metafunc):
-    if 'dataset' in metafunc.fixturenames: metafunc.parametrize('dataset', metafunc.config.datasets)
     if 'device' in metafunc.fixturenames: metafunc.parametrize('device', [metafunc.config.device], ids=str)
 
 

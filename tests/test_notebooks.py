@@ -85,7 +85,14 @@ def store(nb, ran, path, device):
     write_nb(nb, path)
 
 
-@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda p: p.stem)
+def pytest_generate_tests(metafunc):
+    "What loads data runs on every data set at hand, the rest once."
+    if 'path' not in metafunc.fixturenames: return
+    datasets = metafunc.config.datasets
+    runs = [(path, name) for name in datasets for path in NOTEBOOKS if name == datasets[-1] or 'load_data' in path.read_text(encoding='utf-8')]
+    metafunc.parametrize('path, dataset', runs, ids=[f'{name}-{path.stem}' for path, name in runs])
+
+
 def test_notebook(path, dataset, device, monkeypatch, request, tmp_path):
     storing, cuda = request.config.getoption('--store'), request.config.getoption('--cuda')
     if storing and dataset != 'mnist': pytest.skip('outputs are stored from MNIST')
