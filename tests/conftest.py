@@ -4,6 +4,8 @@ import shutil
 import tempfile
 from collections import Counter
 
+os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')   # read when torch is imported: a thread that spins while it waits takes the core that another test runs on
+
 import pytest
 import torch
 
