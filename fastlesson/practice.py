@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import date
+from html import escape
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
@@ -32,10 +33,13 @@ from .data import default_device
 from .grading import Report, Task, Message, judge
 
 # %% ../nbs/93_practice.ipynb #find
+def _lessons() -> list[str]:
+    "The modules of tasks: '05_backprop' and so on."
+    return sorted(f.name[:-3] for f in files('fastlesson').joinpath('tasks').iterdir() if f.name[:1].isdigit())
+
 def tasks(lesson: str = '') -> dict[str, Task]: # Of '05'; by default of all lessons
     "The tasks, by name."
-    names = (f.name for f in files('fastlesson').joinpath('tasks').iterdir())
-    modules = [import_module(f'fastlesson.tasks.{name[:-3]}') for name in names if name[:1].isdigit() and name.startswith(lesson)]
+    modules = [import_module(f'fastlesson.tasks.{name}') for name in _lessons() if name.startswith(lesson)]
     found = [task for module in modules for task in vars(module).values() if isinstance(task, Task)]
     return {task.name: task for task in sorted(found, key=lambda task: [int(part) for part in task.name.split('.')])}
 
@@ -89,7 +93,7 @@ def grade(
     task: str, # Its name: '05.3'
     answer: Callable, # The function or class that you wrote
 ) -> Report: # `.ok` says whether the task is done
-    "What is right in an answer, and of what is wrong, which mistake it looks like."
+    "What is right in an answer, and if something is wrong, which mistake it looks like."
     found = _find(task)
     report = judge(found, answer, default_device())
     with _state() as known:
@@ -97,7 +101,15 @@ def grade(
         if 'done' in entry: return report
         entry['tries'] = entry.get('tries', 0) + 1
         if report.ok: entry['done'] = str(date.today())
-    return report
+        left = [name for name in tasks(found.name[:2]) if 'done' not in known.get(name, {})]
+    return report if left else Report(f'{report}\n\n{_next(found.name[:2])}', True)
+
+def _next(lesson: str) -> str:
+    "What comes after a lesson."
+    after = next((name for name in _lessons() if name[:2] > lesson), None)
+    if not after: return 'All tasks of this lesson are done, and it is the last one.'
+    those = import_module(f'fastlesson.tasks.{after}').__doc__.rstrip('.')
+    return f'All tasks of this lesson are done. {those}, come next, in `practice/{after}.ipynb`.'
 
 def hint(task: str) -> Message:
     "The next hint: each says more than the last."
@@ -109,9 +121,16 @@ def hint(task: str) -> Message:
     then = f'`hint({found.name!r})` says more.' if entry['hints'] < n else f'`solution({found.name!r})` shows how we wrote it.'
     return Message(f"**Hint {entry['hints']} of {n}.** {found.hints[entry['hints'] - 1]} {then}" if n else then)
 
+class _Code(Message):
+    "Markdown for a terminal; a notebook gets HTML, because Jupyter breaks the lines of code in markdown within words."
+    _repr_markdown_ = None
+    def _repr_html_(self):
+        code = self.removeprefix('```python\n').removesuffix('```')
+        return f'<pre style="overflow-x: auto; white-space: pre; word-break: normal">{escape(code)}</pre>'
+
 def solution(task: str) -> Message:
     "How we wrote it; there are other ways."
-    return Message(f'```python\n{inspect.getsource(_find(task).solution)}```')
+    return _Code(f'```python\n{inspect.getsource(_find(task).solution)}```')
 
 # %% ../nbs/93_practice.ipynb #grade-file
 def _grade_file(name: str, file: str, out: str) -> None:

@@ -1,5 +1,6 @@
 "Each task: the solution passes, an empty body is told kindly, wrong answers are refused and their mistake is named. Progress outlives what may happen to it."
 import ast
+import inspect
 import json
 import subprocess
 import sys
@@ -13,8 +14,8 @@ from execnb.nbio import read_nb
 from nbdev.config import get_config
 from torch import nn
 
-from fastlesson.grading import Task, judge, shapes
-from fastlesson.practice import _grade_file, grade, grade_file, hint, main, progress, solution, tasks
+from fastlesson.grading import Message, Task, judge, shapes
+from fastlesson.practice import _grade_file, _state, grade, grade_file, hint, main, progress, solution, tasks
 from fastlesson.processors import practice, without_body
 
 CFG, HERE = get_config(), Path(__file__).parent
@@ -104,11 +105,33 @@ def test_progress(kept):
     assert json.loads(kept.read_text())[name] == entry, 'what is done stays done, and no more tries are counted'
 
 
+def test_last_task(kept):
+    "The last missing task of a lesson says what comes next, and only that one."
+    lesson, last = tasks('11'), tasks('12')
+    reports = [grade(name, task.solution) for name, task in lesson.items()]
+    after = 'The tasks of lesson 12, Past one machine, come next, in `practice/12_distributed.ipynb`.'
+    assert [after in report for report in reports] == [False] * (len(lesson) - 1) + [True] and all(report.ok for report in reports)
+    assert 'it is the last one' in [grade(name, task.solution) for name, task in last.items()][-1]
+
+
+def test_rendered():
+    "A shape isn't broken over two lines, nor is a line of code."
+    assert '`(n,\xa01)`' in judge(TASKS['05.3'], PLANTED['05.3'][3][0])._repr_markdown_() and '`a` (2,\xa03)' in Message('`a` (2, 3)')._repr_markdown_()
+    assert 'white-space: pre; ' in solution('03.2')._repr_html_() and ') -&gt; float: # Largest weight, β\n' in solution('03.2')._repr_html_()
+
+
+def count(n):
+    for i in range(n):
+        with _state() as known: known.setdefault('05.1', {})['tries'] = known.get('05.1', {}).get('tries', 0) + 1
+
+
 def test_two_at_once(kept):
     "Processes that write at the same time lose nothing."
-    code = "from fastlesson.practice import _state\nfor i in range(40):\n    with _state() as known: known.setdefault('05.1', {})['tries'] = known.get('05.1', {}).get('tries', 0) + 1"
-    with ThreadPoolExecutor() as pool: codes = [*pool.map(lambda _: subprocess.run([sys.executable, '-c', code]).returncode, range(2))]
-    assert codes == [0, 0] and json.loads(kept.read_text())['05.1']['tries'] == 80
+    code = f'from fastlesson.practice import _state\n{inspect.getsource(count)}\nprint(flush=True)\ncount(40)'
+    with subprocess.Popen([sys.executable, '-c', code], stdout=subprocess.PIPE) as other:
+        other.stdout.readline()   # it is about to begin
+        count(40)
+    assert other.returncode == 0 and json.loads(kept.read_text())['05.1']['tries'] == 80
 
 
 def test_cut_off(kept):
@@ -172,6 +195,11 @@ class Scale(nn.Module):
 def square_only(x): return (x.T / 2).contiguous().view(len(x), len(x)).T
 def untransposed(a, b): return torch.einsum('ik,kj->ij', a, b)
 def no_fit(x): return x / 2 + torch.einsum('ij,ji->i', x, x)
+def row_and_matrix(x): return x.new_zeros(len(x)) + x
+def seven(x): return x / 2 + x.new_zeros(7)
+def one_row_only(x): return x / 2 if len(x) == 1 else x * x if len(x) == 4 else x.view(7)
+def by_eye(x): return x @ torch.eye(x.shape[1]) / 2
+def column_and_row(x): return x / 2 @ (x[:, :1] - x[:, 0])
 LAYER = Task('00.1', Layer, shapes('n d', 'd h', 'h'), run=lambda cls, x, w, b: (layer := cls(w, b), layer(x)))
 LISTS = Task('00.2', transposed, lambda device, dtype: [([[1., 2., 3.], [4., 5., 6.]],), ([[1.], [2.]],)])
 HALVES = Task('00.3', halves, shapes('n d'))
@@ -190,13 +218,16 @@ SUMS = Task('00.4', third, lambda device, dtype: [(torch.arange(24.).reshape(4, 
     (HALVES, lambda x: (x / 2).squeeze(), 'goes wrong only with a single row'), (HALVES, lambda x: (x / 2).tolist(), 'returns a `list`, and should return a tensor'),
     (HALVES, lambda x: x / len(x), 'is wrong in'), (HALVES, lambda x: 3., 'returns a `float`'), (HALVES, lambda: 3, 'It raises `TypeError`'),
     (HALVES, lambda x: x.to('cpu', copy=True).numpy() / 2, 'returns a `ndarray`'), (HALVES, lambda x: sys.exit(), 'It raises `SystemExit`'),
-    (HALVES, square_only, 'right only with square matrices'), (HALVES, lambda x: x.new_zeros(len(x)) + x, 'should a row `(n,)` be a column'),
+    (HALVES, square_only, 'right only with square matrices'), (HALVES, row_and_matrix, 'should a row `(n,)` be a column'),
     (HALVES, lambda x: torch.zeros(x.shape) + (x / 2).float(), '`torch.zeros_like(x)`, a tensor has the type and the device'), (HALVES, lambda x: torch.zeros(1, dtype=x.dtype) + x / 2, 'Made with `x.new_zeros(…)`'),
     (HALVES, lambda x: torch.stack([row / 4 * 2 for row in x]), 'it loops, where whole tensors would do'),
     (TOTAL, total, 'done'), (TOTAL, lambda xs: sum(x.sum() for x in xs), 'done'), (TOTAL, lambda xs: xs[0].sum(), 'wrong in 1 of 1'),
     (SIZES, lambda x: [*x.shape], 'it is `[5, 4]`, and should be `[5, 4, 1]`'), (SCALE, Scale, 'done'),
     (BOTH, halves, 'done'), (BOTH, lambda x: x, 'This is `x` itself.'),
     (TWICE, halves, 'without'), (TWICE, lambda x: x * .5, 'done'), (TWICE, lambda x: x.expand(5, *x.shape)[0] * .5, 'a tensor of'),
+    (HALVES, lambda x: x / 2 + 1e-6, 'is `-0.530407`, and should be `-0.530408`'), (HALVES, by_eye, 'with float32 it runs. Made with'),
+    (HALVES, lambda x: x.mul_(2) / 4, 'The numbers are right, but it changes'), (HALVES, lambda x: x.mul_(2), '✗ It changes its argument `x`'),
+    (HALVES, column_and_row, 'A column `(n, 1)` may have met a row'),
     (SUMS, lambda x, axis: x.sum(0), 'its shape is `(3, 2)`'), (SUMS, lambda x, axis: x.sum(axis, keepdim=True), 'not their shape'),
 ], ids=lambda v: getattr(v, 'name', getattr(v, '__name__', v)))
 def test_judge(task, answer, words):
@@ -206,7 +237,9 @@ def test_judge(task, answer, words):
 
 @pytest.mark.parametrize('task, answer, words, never', [
     (HALVES, no_fit, 'raises', 'right only'), (BOTH, lambda x: x, 'This is `x` itself.', 'and should be `True`'), (LISTS, transposed, 'It leaves its inputs', 'device'),
-    (TASKS['01.1'], untransposed, 'wrong in 1 of 5 cases', 'right only'), (TASKS['01.6'], PLANTED['01.6'][0][0], 'they are copied', 'should be `True`'),
+    (HALVES, one_row_only, 'It is right only with a single row', 'should be a column'), (HALVES, seven, 'must match', 'should a row'),
+    (TASKS['05.10'], lambda x, target, weights: [g + 1 for g in TASKS['05.10'].solution(x, target, weights)[::-1]], '`weights[1]` is wrong in', 'A column'),
+    (TASKS['01.1'], untransposed, 'wrong in the one case where it runs', 'right only'), (TASKS['01.6'], PLANTED['01.6'][0][0], 'they are copied', 'should be `True`'),
 ], ids=lambda v: getattr(v, 'name', getattr(v, '__name__', v)))
 def test_judge_says_nothing_false(task, answer, words, never):
     "What doesn't hold isn't said, and a mistake is named once."

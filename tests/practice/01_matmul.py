@@ -149,7 +149,7 @@ WRONG = {
              (windows_repeated, 'All windows are the first'), (windows_short, 'last window is missing')],
     '01.7': [(distances_once, 'taken twice'), (distances_plus, 'subtracted, not added'), (distances_root, 'leave out the square root'),
              (distances_turned, 'transposed'), (distances_lengths_in_rows, 'of `x` lie in a row, `(n,)`'),
-             (distances_lengths_last, 'of `x` lie in a row: as'), (distances_in_columns, 'of `y` stand in a column'), (distances_untransposed, 'wrong in 1 of 5 cases'),
+             (distances_lengths_last, 'of `x` lie in a row: as'), (distances_in_columns, 'of `y` stand in a column'), (distances_untransposed, 'wrong in the one case where it runs'),
              (distances_of_pairs, 'row i of `y` only'), (distances_of_all, 'a tensor of 1001 numbers is made'), (distances_given, 'without `_cdist_forward`'), (distances_mean, 'too small by the factor')],
     '01.8': [(scores_unscaled, 'division by $\\sqrt d$'), (scores_without_root, 'not by its square root'), (scores_by_queries, 'transposed'),
              (scores_of_one_head, 'heads are summed'), (scores_by_heads, 'root of another size'),

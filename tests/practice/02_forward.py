@@ -56,12 +56,13 @@ def unaligned(x, knots, values):
     return values[0] + F.relu(x - knots[:-1]) @ torch.cat([slopes[:1], slopes.diff()])
 
 
-def deep(x, layers, act=F.relu, end=False, bias=True):
+def deep(x, layers, act=F.relu, bias=True):
     for w, b in layers: x = act(x @ w + b * bias)
     return x
 
 def deep_relu_at_end(x, layers): return deep(x, layers)
 def deep_linear(x, layers): return deep(x, layers, act=lambda v: v)
+def deep_relu_at_end_without_biases(x, layers): return deep(x, layers, bias=False)
 
 def deep_relu_at_start(x, layers):
     for w, b in layers: x = F.relu(x) @ w + b
@@ -86,7 +87,7 @@ WRONG = {
              (bias_column, 'not their shape'), (weight_turned, 'transposed'), (swapped, 'what the bias should be')],
     '02.5': [(slopes_not_changes, '*change* of the slope'), (from_zero, 'height of the first point'), (steps_not_slopes, 'how far the knots'),
              (no_relu, 'straight line'), (unaligned, 'raises')],
-    '02.6': [(deep_relu_at_end, 'after the last layer'), (deep_linear, 'collapse into one'), (deep_relu_at_start, 'inputs pass a ReLU'),
+    '02.6': [(deep_relu_at_end, 'after the last layer'), (deep_relu_at_end_without_biases, 'after the last layer, too: its outputs may be negative. The biases are missing.'), (deep_linear, 'collapse into one'), (deep_relu_at_start, 'inputs pass a ReLU'),
              (deep_without_biases, 'biases are missing'), (deep_returns_early, 'Only the first layer')],
 }
 OTHER = {

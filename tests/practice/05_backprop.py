@@ -37,6 +37,7 @@ def sigmoid_float(x, y_grad): return (y_grad * x.sigmoid() * (-x).sigmoid()).flo
 def only_target(output, target, weight): return 2 / len(output) * weight * (output - target.unsqueeze(1))
 def forgot_two(output, target, weight): return weight[:, None] * (output - target[:, None]) / len(target)
 def forgot_n(output, target, weight): return 2 * ((output.squeeze(1) - target) * weight)[:, None]
+def both_rows(output, target, weight): return 2 * weight * (output - target) / len(output)
 def flat(output, target, weight): return 2 * weight * (output[:, 0] - target) / len(output)
 def turned(output, target, weight): return 2 * weight[:, None] * (target[:, None] - output) / len(output)
 def inner(output, target, weight): return 2 * ((output[:, 0] - target) * weight * output[:, 0])[:, None] / len(output)
@@ -49,6 +50,8 @@ def w_turned(x, w, y_grad): return y_grad @ w.T, y_grad.T @ x, y_grad.sum(0)
 def swapped(x, w, y_grad): return x.T @ y_grad, y_grad @ w.T, y_grad.sum(0)
 def kept(x, w, y_grad): return y_grad @ w.T, x.T @ y_grad, y_grad.sum(0, keepdim=True)
 def two_only(x, w, y_grad): return y_grad @ w.T, x.T @ y_grad
+
+def bias_by_ones(x, w, y_grad): return y_grad @ w.T, x.T @ y_grad, y_grad.T @ torch.ones(len(x))
 
 def rows_looped(x, w, y_grad):
     w_grad = torch.zeros_like(w)
@@ -93,6 +96,8 @@ def softmax_not_kept(x, y_grad):
 def log_diagonal(x, y_grad): return y_grad - y_grad * x.softmax(1)
 def log_fixed(x, y_grad): return y_grad - x.log_softmax(1).exp()
 def log_columns(x, y_grad): return y_grad - x.softmax(1) * torch.einsum('ij->j', y_grad)
+def log_not_kept(x, y_grad): return y_grad - x.softmax(1) * y_grad.sum(1)
+def log_in_place(x, y_grad): return y_grad.sub_(x.softmax(1) * y_grad.sum(1, keepdim=True))
 def log_naive(x, y_grad): return y_grad - x.exp() / x.exp().sum(1, keepdim=True) * y_grad.sum(1, keepdim=True)
 
 
@@ -108,17 +113,34 @@ def norm_no_scale(x, y_grad):
     s = (x.var(1, correction=0, keepdim=True) + 1e-5).sqrt()
     return y_grad / s - (y_grad / s).mean(1, keepdim=True)
 
+def norm_of(s, mean=torch.mean, scale=torch.mean):
+    def grad(x, y_grad, eps=1e-5):
+        y = (x - x.mean(1, keepdim=True)) / s(x, eps)
+        return (y_grad - mean(y_grad, 1, keepdim=True) - y * scale(y * y_grad, 1, keepdim=True)) / s(x, eps)
+    return grad
+
+def biased(x, eps): return (x.var(1, correction=0, keepdim=True) + eps).sqrt()
+def norm_sample_constant(x, y_grad, eps=1e-5): return y_grad / (x.var(1, keepdim=True) + eps).sqrt()
+
+def norm_sample_no_scale(x, y_grad, eps=1e-5):
+    s = (x.var(1, keepdim=True) + eps).sqrt()
+    return (y_grad - y_grad.mean(1, keepdim=True)) / s
+
+norm_sums, norm_one_sum = norm_of(biased, torch.sum, torch.sum), norm_of(biased, scale=torch.sum)
+norm_without_eps = norm_of(lambda x, eps: x.std(1, keepdim=True, correction=0))
+norm_eps_outside = norm_of(lambda x, eps: x.std(1, keepdim=True, correction=0) + eps)
+
 def norm_columns(x, y_grad):
     s = (x.var(0, correction=0, keepdim=True) + 1e-5).sqrt()
     y = (x - x.mean(0, keepdim=True)) / s
     return (y_grad - y_grad.mean(0, keepdim=True) - y * (y_grad * y).mean(0, keepdim=True)) / s
 
 
-def deep(x, target, weights, factor=2, mask=True, reverse=True, unsqueeze=True):
+def deep(x, target, weights, factor=2, mask=True, reverse=True, unsqueeze=True, last=False):
     values = [x]
     for i, w in enumerate(weights):
         z = values[-1] @ w
-        values.append(z.clamp(min=0) if i < len(weights) - 1 else z)
+        values.append(z.clamp(min=0) if i < len(weights) - 1 or last else z)
     g = factor * (values[-1] - (target.unsqueeze(1) if unsqueeze else target)) / x.shape[0]
     grads = []
     for i in range(len(weights) - 1, -1, -1):
@@ -131,6 +153,20 @@ def deep_unmasked(x, target, weights): return deep(x, target, weights, mask=Fals
 def deep_backward_order(x, target, weights): return deep(x, target, weights, reverse=False)
 def deep_without_two(x, target, weights): return deep(x, target, weights, factor=1)
 def deep_minus(x, target, weights): return deep(x, target, weights, factor=-2)
+def deep_last_relu(x, target, weights): return deep(x, target, weights, last=True)
+def deep_last_relu_turned(x, target, weights): return deep(x, target, weights, last=True, reverse=False)
+def deep_row(x, target, weights): return deep(x, target, weights, unsqueeze=False)
+def deep_times_n(x, target, weights): return [len(x) * g for g in deep(x, target, weights)]
+
+def deep_masked_by_output(x, target, weights):
+    values = [x]
+    for w in weights[:-1]: values.append((values[-1] @ w).relu())
+    g, grads = 2 * (values[-1] @ weights[-1] - target[:, None]) / len(x), []
+    for h, w in zip(values[::-1], weights[::-1]):
+        grads.insert(0, h.T @ g)
+        g = (g @ w.T) * (h @ w > 0)
+    return grads
+
 def deep_first_only(x, target, weights): return deep(x, target, weights)[:1]
 
 
@@ -140,21 +176,27 @@ WRONG = {
     '05.2': [(naive_sigmoid, 'overflows, or 0 is divided by 0. It goes wrong only with large inputs'), (sigmoid_alone, '`y_grad` is missing'),
              (of_output, 'takes `x` for the output'), (tanh_like, 'gradient of `tanh`'), (sigmoid_float, 'type of the inputs is lost')],
     '05.3': [(only_target, 'weights are still a row'), (forgot_two, 'too small by the factor 2'), (forgot_n, 'too large by the factor `len(output)`'),
-             (flat, 'not their shape'), (turned, 'sign is wrong'), (inner, 'is 1, not $z_i$')],
+             (both_rows, 'A column `(n, 1)` may have met a row'), (flat, 'not their shape'), (turned, 'sign is wrong'), (inner, 'is 1, not $z_i$')],
     '05.4': [(w_untransposed, 'In the gradient of `x`, the weight has to be transposed'), (bias_by_outputs, 'The rows share a bias'),
              (means, 'too small by the factor `len(x)`'), (w_turned, 'transposed'), (swapped, 'what the gradient of `w` should be'),
-             (kept, 'not their shape'), (two_only, '2 results instead of 3'), (rows_looped, 'it loops, where whole tensors would do')],
+             (kept, 'not their shape'), (bias_by_ones, 'with float32 it runs. Made with'), (two_only, '2 results instead of 3'), (rows_looped, 'it loops, where whole tensors would do')],
     '05.5': [(square_without_two, 'too small by the factor 2'), (square_by_input, 'with respect to `x`'), (square_negative, 'sign is wrong'),
              (square_mean, 'too small by the factor `len(x)`')],
     '05.6': [(second_only, 'Only the path through the second'), (first_only, 'Only the path through the first'), (doubled, 'taken to be the same'),
              (twice_without_upstream, '`y_grad` is missing')],
     '05.7': [(softmax_diagonal, 'Only the diagonal'), (softmax_naive, 'overflows'), (softmax_columns, 'runs over the columns'),
              (softmax_one_term, 'second term is missing'), (softmax_not_kept, 'has to keep its dimension')],
-    '05.8': [(log_diagonal, 'reaches every output'), (log_fixed, 'sums to 1'), (log_columns, 'sum runs over the rows'), (log_naive, 'overflows')],
+    '05.8': [(log_diagonal, 'reaches every output'), (log_fixed, 'sums to 1'), (log_columns, 'sum runs over the rows'), (log_naive, 'overflows'),
+             (log_not_kept, 'keep its dimension: `keepdim=True`'), (log_in_place, 'The numbers are right, but it changes its argument `y_grad`')],
     '05.9': [(norm_constant, 'taken for constants'), (norm_sample, 'd − 1'), (norm_no_scale, 'path through the standard deviation'),
-             (norm_columns, 'wrong axis')],
+             (norm_columns, 'wrong axis'), (norm_sample_constant, 'two of the three paths are missing. The variance divides by d − 1'),
+             (norm_sample_no_scale, 'standard deviation is missing. The variance divides by d − 1'), (norm_sums, 'both are sums'), (norm_one_sum, 'factor 1/d'),
+             (norm_without_eps, 'is `2.3378`, and should be `2.3377`'), (norm_eps_outside, 'added to the variance')],
     '05.10': [(deep_unmasked, 'pass the ReLUs'), (deep_backward_order, 'last layer first'), (deep_without_two, 'too small by the factor 2'),
-              (deep_minus, 'sign is wrong'), (deep_first_only, '1 result instead of 2')],
+              (deep_minus, 'sign is wrong'), (deep_first_only, '1 result instead of 2'),
+              (deep_last_relu, 'A ReLU comes after the last layer, too:'), (deep_last_relu_turned, 'last layer first. A ReLU comes after the last layer'),
+              (deep_row, 'their difference is `(n, n)`'), (deep_masked_by_output, 'Here its output is asked'),
+              (deep_times_n, 'The same holds for the gradient of `weights[1]`, the gradient of `weights[2]` and the gradient of `weights[3]`.')],
 }
 OTHER = {
     '05.1': lambda x, y_grad: torch.where(x > 0, y_grad, -y_grad).masked_fill(x == 0, 0),

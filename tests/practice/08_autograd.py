@@ -104,6 +104,10 @@ def constant_std(x): return (x - x.mean(1, True)) / (x.value.var(1, correction=0
 def no_root(x):
     c = x - x.mean(1, True)
     return c / ((c**2).mean(1, True) + 1e-5)
+def norm_not_kept(x):
+    c = x - x.mean(1)
+    return c / ((c**2).mean(1, True) + 1e-5)**.5
+def norm_sum_constant(x): return (x - x.mean(1, True)) / ((x.value - x.value.mean(1, keepdim=True)).square().sum(1, keepdim=True) + 1e-5)**.5
 def whole(x):
     c = x - x.mean()
     return c / ((c**2).mean() + 1e-5)**.5
@@ -151,7 +155,7 @@ WRONG = {
     '08.5': [(left, 'should come from the right'), (unflipped, 'reverse order'), (exclusive, 'its own running sum'), (columns, 'run over the rows')],
     '08.6': [(leaf_round, 'nothing gets back to `x`'), (unrounded, 'Nothing is rounded'), (same_tape, 'nothing gets back to `x`'), (truncated, 'not towards 0')],
     '08.7': [(constant_mean, 'The mean is taken for a constant'), (constant_std, 'standard deviation is taken for a constant'), (no_root, 'root is missing'),
-             (whole, 'is wrong in'), (over_rows, 'runs over the rows')],
+             (norm_not_kept, 'keep its dimension: `keepdim=True`'), (norm_sum_constant, 'no gradient goes through it. The variance is a mean of squares'), (whole, 'is wrong in'), (over_rows, 'runs over the rows')],
     '08.8': [(recorded, 'What is on the tape'), (forgetful, 'Nothing gets back'), (ones_first, 'upstream gradient is missing'), (times_again, 'counts twice'),
              (onto_itself, 'reaches `x` twice')],
 }

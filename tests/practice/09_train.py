@@ -91,7 +91,7 @@ def same_again(n, size, generator): return torch.randperm(n, generator=torch.Gen
 
 
 WRONG = {
-    '09.1': [(naive, 'overflow'), (by_columns, 'runs over the images'), (no_log, 'without the logarithm'), (not_kept, 'RuntimeError'), (shift_lost, 'missing in the other term')],
+    '09.1': [(naive, 'overflow'), (by_columns, 'runs over the images'), (no_log, 'without the logarithm'), (not_kept, 'keep its dimension: `keepdim=True`'), (shift_lost, 'missing in the other term')],
     '09.2': [(count, 'divide by the number of rows'), (errors, 'share of wrong ones'), (confidence, 'mean probability'), (crossed, 'each row with all targets'), (a_tensor, '09.2')],
     '09.3': [(one_class, 'most probable class'), (no_n, 'too large by the factor `len(logits)`'), (minus, 'sign is wrong'), (only_q, 'normaliser is missing'), (of_log, 'wrong axis')],
     '09.4': [(OfProbabilities, 'go through the softmax'), (Diagonal, 'Only the diagonal'), (LikeCrossEntropy, 'gradient of cross-entropy'), (Mean, 'mean over rows and classes'),
