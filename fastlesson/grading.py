@@ -68,6 +68,7 @@ def together(
 #| fold: How an answer is tried
 class _Watch(TorchDispatchMode):
     "Counts operations on tensors, and notes which they are, whether their devices differ, and the largest result."
+    _should_skip_dynamo = classmethod(lambda cls: False)   # to skip it, torch would import its compiler, which takes seconds
     def __init__(self):
         super().__init__()
         self.operations, self.mixed, self.names, self.largest = 0, False, set(), 0
@@ -122,7 +123,7 @@ REDUCTIONS = 'sum', 'mean', 'prod', 'amax', 'amin', 'max', 'min', 'var', 'std', 
 def _not_kept(args, kwargs): return args[:2], kwargs | {'keepdim': False}
 def _other_axis(args, kwargs): return (args[0], [1 - d % 2 for d in args[1]] if isinstance(args[1], list) else 1 - args[1] % 2, *args[2:]), kwargs
 
-class _Reductions(TorchDispatchMode):
+class _Reductions(_Watch):
     "Changes the arguments of reductions of a matrix: number `only`, or all of them."
     def __init__(self, change: Callable, only: int | None):
         super().__init__()
@@ -131,7 +132,7 @@ class _Reductions(TorchDispatchMode):
         if func._schema.name.removeprefix('aten::') in REDUCTIONS and len(args) > 1 and args[0].ndim == 2:
             self.seen += 1
             if self.only in (None, self.seen): args, kwargs = self.change(args, kwargs or {})
-        return func(*args, **(kwargs or {}))
+        return super().__torch_dispatch__(func, types, args, kwargs)
 
 _CHANGES = {'Its sign is wrong.': lambda r: -r,
             'It is transposed.': lambda r: r.mT if r.ndim > 1 else r,
@@ -171,9 +172,8 @@ WHERE = {'a single row': lambda args: 0 < args[0].ndim < 3 and len(args[0]) == 1
 def _where(cases: list[tuple], failing: list[int]) -> str:
     "What the cases that are wrong or raise have in common, or the others, which are right."
     tensors = [[a for a in args if torch.is_tensor(a)] for args in cases]
-    passing = [k for k in range(len(cases)) if k not in failing]
-    for kind, has in WHERE.items() if passing and all(tensors) else ():
-        fail, good = ([has(tensors[k]) for k in ks] for ks in (failing, passing))
+    for kind, has in WHERE.items() if len(failing) < len(cases) and all(tensors) else ():
+        fail, good = ([has(tensors[k]) for k in ks] for ks in (failing, {*range(len(cases))} - {*failing}))
         if all(fail) and not any(good): return f' It goes wrong only with {kind}.'
         if all(good) and not any(fail) and kind in ('a single row', 'square matrices'): return f' It is right only with {kind}.'
     return ''
