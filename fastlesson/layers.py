@@ -25,8 +25,8 @@ class Layer:
     def backward(self, y_grad: Tensor) -> Tensor | None:
         raise NotImplementedError(f"{type(self).__name__} has no backward(y_grad)")
     def __getattr__(self, name): # called only for a name that is not there
-        raise AttributeError(f"{type(self).__name__} has no {name}: "
-                             "if a call would keep it for backward(), call it first")
+        raise AttributeError(f"{type(self).__name__} has no {name}: if backward() "
+                             f"needs it, call the {type(self).__name__} first")
 
 # %% ../nbs/07_layers.ipynb #relu-layer
 class ReLU(Layer):

@@ -102,9 +102,9 @@ def test_one_weight_in_two_layers_is_stepped_by_the_sum():
 def test_what_is_out_of_order_is_said():
     x, target, model = deep(5, 4, 3, 1)
     for thing, name in ((model, 'MSE has no output'), (MSE(), 'MSE has no output')):
-        with pytest.raises(AttributeError, match=f'{name}.*call it first'): thing.backward()
+        with pytest.raises(AttributeError, match=f'{name}.*call the MSE first'): thing.backward()
     for layer in (ReLU(), Linear(*model.params[:2])):
-        with pytest.raises(AttributeError, match='has no x: .*call it first'): layer.backward(x)
+        with pytest.raises(AttributeError, match='has no x: .*call the .* first'): layer.backward(x)
     with pytest.raises(ValueError, match=r'layers\[2\] has input_grad=False: only the first'):
         Model([Linear(*model.params[:2]), ReLU(), Linear(*model.params[2:4], input_grad=False)], MSE())
     with pytest.raises(NotImplementedError, match='Layer has no forward'): Layer()(x)

@@ -79,7 +79,7 @@ def test_the_loss_at_the_end_of_a_model_is_the_function(n, k, scale, seed):
 
 
 def test_the_loss_at_the_end_of_a_model_refuses():
-    with pytest.raises(AttributeError, match='CrossEntropy has no log_p.*call it first'): CrossEntropy().backward()
+    with pytest.raises(AttributeError, match='CrossEntropy has no log_p.*call the CrossEntropy first'): CrossEntropy().backward()
     with pytest.raises(ValueError, match=r'target is \(2, 1\)'): CrossEntropy()(torch.zeros(2, 3), torch.tensor([[0], [1]]))
     for wrong in (-1, 3):
         with pytest.raises((RuntimeError, IndexError), match='out of bounds'): CrossEntropy()(torch.zeros(2, 3), torch.tensor([0, wrong]))
