@@ -43,6 +43,21 @@ def test_not_finite(matmul, value):
         torch.testing.assert_close(matmul(a, b), a @ b, equal_nan=True)
 
 
+@pytest.mark.parametrize('m', [*range(1, 25), 37])
+def test_few_columns(m):
+    "Dot products: any number of columns and rows, sums that no vector divides, and nothing from behind the end of a row."
+    for n, k in (1, 1), (1, 784), (2, 15), (3, 33), (100, 1057), (4, 0):
+        generator = torch.Generator().manual_seed(n)
+        wide, b = torch.randn(n, k + 7, generator=generator), torch.randn(k, m, generator=generator)
+        wide[:, k:] = float('nan')
+        for right in b, b.T.contiguous().T:
+            c = matmul_tiled(wide[:, :k], right)
+            assert ((c.double() - wide[:, :k].double() @ b.double()).abs() <= error_bound(wide[:, :k], b)).all()
+        if k > 1:
+            wide[n - 1, k - 1], b[0, m - 1] = float('inf'), float('nan')   # they reach their row and their column only
+            torch.testing.assert_close(matmul_tiled(wide[:, :k], b), wide[:, :k] @ b, equal_nan=True, rtol=1e-4, atol=1e-3)
+
+
 @kernels
 def test_refused(matmul):
     for a, b in (torch.ones(2, 3), torch.ones(2, 3)), (torch.ones(2, 3), torch.ones(3)), (torch.ones(2, 3), torch.ones(3, 2).double()):
@@ -190,6 +205,20 @@ def test_compiled_once(tmp_path):
     code = 'import torch; from fastlesson.limit import matmul_tiled; matmul_tiled(torch.ones(7, 5), torch.ones(5, 3))'
     first, second = (subprocess.run([sys.executable, '-c', code], env=env, capture_output=True, text=True, check=True).stdout for _ in range(2))
     assert 'data saved' in first and 'data saved' not in second and 'data loaded' in second
+
+
+@pytest.mark.parametrize('left', [0, .5], ids=['empty', 'cut'])
+@pytest.mark.parametrize('kind', ['nbi', 'nbc'])
+def test_a_cache_file_that_was_cut_off_counts_as_missing(tmp_path, kind, left):
+    "numba's issue 10434: such a file is an error at every call. It is written anew: the process after the next finds it."
+    def call(): return run('import torch' + CALL, {'NUMBA_CACHE_DIR': str(tmp_path), 'NUMBA_DEBUG_CACHE': '1'})
+    call()
+    files = [*tmp_path.rglob(f'*.{kind}')]
+    assert files
+    for file in files: file.write_bytes(file.read_bytes()[:int(left * file.stat().st_size)])
+    outs = [call() for _ in range(2)]
+    assert all('105.0\n' in out.stdout for out in outs), outs[0].stderr
+    assert 'data saved' in outs[0].stdout and 'data saved' not in outs[1].stdout
 
 
 
