@@ -128,7 +128,7 @@ class Var(_Arithmetic, _Functions, _Moves):
         if not self.value.is_floating_point():
             raise TypeError(f"value is {self.value.dtype}: a gradient needs floats")
         self.grad, self.number, self.made_from = None, next(_numbers), made_from
-        # what the VJPs look at, and how often it had been written to
+        # what the VJPs look at (Python keeps it in `__closure__`), and its count of writes
         held = [c.cell_contents for _, vjp in made_from for c in vjp.__closure__ or ()]
         self.held = [(t, t._version) for t in held if torch.is_tensor(t)]
     def __repr__(self): return f'Var({self.value})'
@@ -163,5 +163,6 @@ class Var(_Arithmetic, _Functions, _Moves):
             raise RuntimeError("the tape was used up by an earlier backward(): "
                                "keep=True keeps it")
         if any(t._version != version for t, version in self.held):
-            raise RuntimeError("a tensor that the backward pass needs was changed in place")
+            raise RuntimeError("a tensor that the backward pass needs was "
+                               "changed in place")
         return self.made_from
