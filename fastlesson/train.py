@@ -151,7 +151,8 @@ def fit(
     epochs, batch_size = whole(epochs=epochs, batch_size=batch_size)
     seed, = whole(0, seed=seed)
     if not isinstance(model, Model):
-        raise TypeError(f"model is a {type(model).__name__}: it must be a Model of lesson 7")
+        raise TypeError(f"model is a {type(model).__name__}: "
+                        "it must be a Model of lesson 7")
     for images, classes, name in ((x, target, 'target'), (x_valid, y_valid, 'y_valid')):
         # one row is enough to see the shape
         logits = model.predict(images[:1]).expand(len(images), -1)
