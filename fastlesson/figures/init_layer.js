@@ -73,5 +73,5 @@ bring('init_layer', (root, {n_in, n_out, std}) => {
   for (const place of Object.values(places)) watch(place, draw)
   return {draw, get state() { later.now(); return state }, view: [div('stage', div('sides', places.before, places.after), figures, live.element),
     spread.element, size.element, div('row presets', Object.values(presets)),
-    hint(`Measured with ${ROWS} inputs and ${UNITS} units. Glorot’s rule is for ${n_out} outputs.`)]}
+    hint(`Measured with ${ROWS} input vectors and ${UNITS} units. Glorot’s rule is for ${n_out} outputs.`)]}
 })
