@@ -238,8 +238,8 @@ def check_grads(
     (max_entries,), (seed,) = whole(max_entries=max_entries), whole(0, seed=seed)
     names, draw = _names(fn, inputs), torch.Generator().manual_seed(seed)
     if (like := next(filter(_is_float, inputs), None)) is None:
-        raise TypeError(f"the inputs are {[getattr(x, 'dtype', type(x)) for x in inputs]}: "
-                        "one must be a tensor of real floats")
+        kinds = [getattr(x, 'dtype', type(x)) for x in inputs]
+        raise TypeError(f"the inputs are {kinds}: one must be a tensor of real floats")
     with autocast('cpu', enabled=False), autocast(like.device.type, enabled=False):
         reference = [_reference(name, x) for name, x in zip(names, inputs)]
         out_grad = _upstream(fn, reference, out_grad, draw).to(like.dtype).to(like.device)
@@ -248,7 +248,8 @@ def check_grads(
             if g is None: found = Finding(name, True, "not wanted")
             elif fault := _fault(x, g, out_grad): found = Finding(name, False, fault)
             else:
-                drawn = torch.randperm(x.numel(), generator=draw, device='cpu')[:max_entries]
-                found = _judge(_Case(fn, reference, names, out_grad.cpu().double(), i, drawn), g)
+                order = torch.randperm(x.numel(), generator=draw, device='cpu')
+                found = _judge(_Case(fn, reference, names, out_grad.cpu().double(), i,
+                                     order[:max_entries]), g)
             findings.append(found)
     return GradReport(findings)
