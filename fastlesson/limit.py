@@ -11,7 +11,7 @@ __all__ = ['FEW', 'STEPS', 'PANELS', 'BLOCK', 'Peak', 'machine_peak', 'roofline'
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from pickle import UnpicklingError
 from threading import Lock
 from typing import NamedTuple
@@ -336,25 +336,29 @@ def _product(a, b, c, panels):
                     if rows and tiles.shape[1] <= FEW: _few(left, panel.reshape(WIDTH, STEPS), tiles, edge)
                     else: _panel(left, panel[:left.shape[1]], tiles)
 
-@_jit
-def _alone(a, b, c, panels):
-    (n, k), m = a.shape, b.shape[1]
-    _product(a[0:n, 0:k], b[0:k, 0:m], c[0:n, 0:m], panels[0])
-
 @_jit(parallel=True)
 def _tiled(a, b, c, panels, down, across):
     "Each thread computes a part of c, as a product of its own."
-    (n, k), m = a.shape, b.shape[1]
-    height, width = -(-n // (6*down)) * 6, -(-m // (WIDTH*across)) * WIDTH
+    height = -(-len(a) // (6*down)) * 6
+    width = -(-b.shape[1] // (WIDTH*across)) * WIDTH
     for s in prange(down * across):
         i, j = s // across * height, s % across * width
-        part = c[i:i+height, j:j+width]
-        _product(a[i:i+height, 0:k], b[0:k, j:j+width], part, panels[s])
+        _product(a[i:i+height], b[:, j:j+width], c[i:i+height, j:j+width], panels[s])
 
 # %% ../nbs/10_limit.ipynb #matmul-tiled
 #| fold: How the tiles are called
 _MOST = numba.config.NUMBA_NUM_THREADS
 _PANELS = torch.empty(_MOST, PANELS, STEPS, WIDTH, device='cpu', dtype=torch.float32).numpy()   # memory is taken when it is written to
+
+_MATRIX, _PLACE = numba.float32[:, :], numba.float32[:, :, ::1] # of any layout; in one piece
+_TYPES = {_product: (*3*[_MATRIX], _PLACE), _tiled: (*3*[_MATRIX], numba.float32[:, :, :, ::1], *2*[numba.intp])}
+
+@cache
+def _compiled(kernel: Callable) -> Callable:
+    "Compiled once for all layouts, and not for each pair of them."
+    if _TYPES[kernel] not in kernel.overloads: kernel.compile(_TYPES[kernel])
+    kernel.disable_compile()
+    return kernel
 
 def _parts(n: int, m: int, threads: int) -> tuple[int, int]:
     "In how many parts to cut an n × m result, down and across, so that the largest is done soonest."
@@ -373,8 +377,8 @@ def matmul_tiled(
     left, right, c = _array('a', a), _array('b', b), a.new_empty(n, m)
     parts = _parts(n, m, _threads()) if 2*n*k*m > 10**7 else (1, 1)
     if parts == (1, 1):   # without a word to other threads
-        with _LOCK: _alone(left, right, c.numpy(), _PANELS)
-    else: _call(_tiled, left, right, c.numpy(), _PANELS, *parts)
+        with _LOCK: _compiled(_product)(left, right, c.numpy(), _PANELS[0])
+    else: _call(lambda *args: _compiled(_tiled)(*args), left, right, c.numpy(), _PANELS, *parts)
     return c
 
 # %% ../nbs/10_limit.ipynb #kernel-fused

@@ -1,5 +1,6 @@
 "Lesson 10's kernels on shapes, layouts and threads drawn at random, and on a processor without AVX-512."
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from fastlesson.backprop import forward_backward
 from fastlesson.forward import Params
-from fastlesson.limit import (_parts, fused_forward_backward, machine_peak, matmul_blocked, matmul_ijk, matmul_ikj, matmul_strip, matmul_tiled, roofline)
+from fastlesson.limit import (_parts, _product, _tiled, fused_forward_backward, machine_peak, matmul_blocked, matmul_ijk, matmul_ikj, matmul_strip, matmul_tiled, roofline)
 from fastlesson.matmul import error_bound
 from not_finite import check_not_finite, not_finite
 from test_matmul import draw, layouts
@@ -164,62 +165,10 @@ def test_roofline():
     assert 1e8 < peak.flops < 1e14 and 1e8 < peak.bandwidth < 1e14   # any machine there is: the units are right
 
 
-SMALLER = r'''
-import torch
-from fastlesson import limit
-from fastlesson.matmul import error_bound
-assert limit.WIDTH == 16
-for n, k, m in (49, 1025, 65), (5, 784, 10):
-    a, b = torch.randn(n, k), torch.randn(k, m)
-    for matmul in limit.matmul_ijk, limit.matmul_ikj, limit.matmul_blocked, limit.matmul_strip, limit.matmul_tiled:
-        assert ((matmul(a, b).double() - a.double() @ b.double()).abs() <= error_bound(a, b)).all()
-print('right')
-'''
-
-def test_without_avx512(tmp_path):
-    "Compiled for a processor without AVX-512, in a process of its own."
-    env = os.environ | {'NUMBA_CPU_NAME': 'generic', 'NUMBA_CPU_FEATURES': '', 'NUMBA_CACHE_DIR': str(tmp_path)}
-    out = subprocess.run([sys.executable, '-c', SMALLER], env=env, capture_output=True, text=True)
-    assert out.stdout == 'right\n', out.stderr
-
-
-def test_one_cache_for_two_processors(tmp_path):
-    "What is compiled for one processor is not taken for another, nor for what torch takes it for."
-    env = os.environ | {'NUMBA_CACHE_DIR': str(tmp_path)}
-    code = 'import torch; from fastlesson import limit; a = torch.ones(7, 5); print(limit.matmul_tiled(a, a.T).sum().item())'
-    smaller = {'NUMBA_CPU_NAME': 'generic', 'NUMBA_CPU_FEATURES': ''}
-    for more in {}, smaller, {'ATEN_CPU_CAPABILITY': 'default'}, {}:
-        out = subprocess.run([sys.executable, '-c', code], env=env | more, capture_output=True, text=True)
-        assert out.stdout == '245.0\n', out.stderr
-
-
 def test_without_numba(tmp_path):
     (tmp_path/'numba.py').write_text('raise ImportError')
     out = subprocess.run([sys.executable, '-c', 'import fastlesson.limit'], env=os.environ | {'PYTHONPATH': str(tmp_path)}, capture_output=True, text=True)
     assert out.returncode and "pip install 'fastlesson[notebooks]'" in out.stderr
-
-
-def test_compiled_once(tmp_path):
-    "A second process finds the compiled code of the first."
-    env = os.environ | {'NUMBA_CACHE_DIR': str(tmp_path), 'NUMBA_DEBUG_CACHE': '1'}
-    code = 'import torch; from fastlesson.limit import matmul_tiled; matmul_tiled(torch.ones(7, 5), torch.ones(5, 3))'
-    first, second = (subprocess.run([sys.executable, '-c', code], env=env, capture_output=True, text=True, check=True).stdout for _ in range(2))
-    assert 'data saved' in first and 'data saved' not in second and 'data loaded' in second
-
-
-@pytest.mark.parametrize('left', [0, .5], ids=['empty', 'cut'])
-@pytest.mark.parametrize('kind', ['nbi', 'nbc'])
-def test_a_cache_file_that_was_cut_off_counts_as_missing(tmp_path, kind, left):
-    "numba's issue 10434: such a file is an error at every call. It is written anew: the process after the next finds it."
-    def call(): return run('import torch' + CALL, {'NUMBA_CACHE_DIR': str(tmp_path), 'NUMBA_DEBUG_CACHE': '1'})
-    call()
-    files = [*tmp_path.rglob(f'*.{kind}')]
-    assert files
-    for file in files: file.write_bytes(file.read_bytes()[:int(left * file.stat().st_size)])
-    outs = [call() for _ in range(2)]
-    assert all('105.0\n' in out.stdout for out in outs), outs[0].stderr
-    assert 'data saved' in outs[0].stdout and 'data saved' not in outs[1].stdout
-
 
 
 def run(code, env={}, **options):
@@ -231,6 +180,62 @@ CALL = """
 from fastlesson.limit import matmul_tiled
 print(matmul_tiled(torch.ones(7, 5), torch.ones(5, 3)).sum().item())
 """
+
+def kept_in(folder, code='import torch' + CALL, **env):
+    "What a process says that keeps its compiled code in a folder."
+    return run(code, {'NUMBA_CACHE_DIR': str(folder), 'NUMBA_DEBUG_CACHE': '1'} | env)
+
+@pytest.fixture(scope='module')
+def compiled(tmp_path_factory):
+    "A folder with the compiled code of a first process."
+    out = kept_in(folder := tmp_path_factory.mktemp('compiled'))
+    assert '105.0\n' in out.stdout and 'data saved' in out.stdout, out.stderr
+    return folder
+
+
+def test_compiled_once(compiled):
+    "A second process finds the compiled code of the first; and all layouts share it."
+    out = kept_in(compiled).stdout
+    assert '105.0\n' in out and 'data loaded' in out and 'data saved' not in out
+    a = torch.ones(300, 300)
+    for left, right in (a, a.T), (a.T, a), (a[:, ::2], a[::2]): matmul_tiled(left, right), matmul_tiled(left[:3], right)
+    assert len(_product.signatures) == len(_tiled.signatures) == 1
+
+
+@pytest.mark.parametrize('left', [0, .5], ids=['empty', 'cut'])
+@pytest.mark.parametrize('kind', ['nbi', 'nbc'])
+def test_a_cache_file_that_was_cut_off_counts_as_missing(compiled, tmp_path, kind, left):
+    "numba's issue 10434: such a file is an error at every call. It is written anew: the process after the next finds it."
+    shutil.copytree(compiled, tmp_path, dirs_exist_ok=True)
+    files = [*tmp_path.rglob(f'*_product-*.{kind}')]   # what Python calls
+    assert files
+    for file in files: file.write_bytes(file.read_bytes()[:int(left * file.stat().st_size)])
+    outs = [kept_in(tmp_path) for _ in range(2)]
+    assert all('105.0\n' in out.stdout for out in outs), outs[0].stderr
+    assert 'data saved' in outs[0].stdout and 'data saved' not in outs[1].stdout
+
+
+SMALLER = r"""
+import torch
+from fastlesson import limit
+from fastlesson.matmul import error_bound
+assert limit.WIDTH == 16
+for n, k, m in (49, 1025, 65), (5, 784, 10):
+    a, b = torch.randn(n, k), torch.randn(k, m)
+    for matmul in limit.matmul_ijk, limit.matmul_ikj, limit.matmul_blocked, limit.matmul_strip, limit.matmul_tiled:
+        assert ((matmul(a, b).double() - a.double() @ b.double()).abs() <= error_bound(a, b)).all()
+print('right')
+"""
+
+def test_one_cache_for_two_processors(compiled, tmp_path):
+    "What is compiled for one processor is not taken for one without AVX-512, nor the other way round, nor for what torch takes it for."
+    shutil.copytree(compiled, tmp_path, dirs_exist_ok=True)
+    out = kept_in(tmp_path, SMALLER, NUMBA_CPU_NAME='generic', NUMBA_CPU_FEATURES='')
+    assert 'right\n' in out.stdout and 'data saved' in out.stdout, out.stderr
+    for more in {}, {'ATEN_CPU_CAPABILITY': 'default'}:
+        out = kept_in(tmp_path, **more)
+        assert '105.0\n' in out.stdout and 'data saved' not in out.stdout, out.stderr
+
 
 def test_leaves_torchs_threads_alone():
     "Numba's threads and torch's may share one OpenMP, which remembers a single number for both."
