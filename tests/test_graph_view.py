@@ -70,6 +70,7 @@ def test_opens_where_a_second_contribution_arrives(show):
     figure = show(graph_view())
     s = check_graph(figure)
     assert s['expression'] == DEFAULT and s['step'] == s['telling'] == 9 and s['order'] == 'youngest'
+    assert field(figure).evaluate('e => e.scrollWidth <= e.clientWidth'), 'the expression is cut off'
     assert 'y has 1.5' in said(figure) and '1 + 0.5' in figure.locator('svg g[data-name=y]').text_content()
 
 
