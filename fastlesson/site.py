@@ -95,12 +95,15 @@ def api() -> str: # Markdown
     return '\n\n'.join(parts)
 
 # %% ../nbs/92_site.ipynb #output
+def _size(drawing: str) -> dict[str, int]:   # in pixels: a page that knows them doesn't jump
+    size = re.findall(r'(width|height)="([\d.]+)pt"', drawing[:2000])
+    return {side: round(float(points) * 4/3) for side, points in size}
+
 def _image(kind: str, content: str, options: dict, path: Path) -> str:   # markdown
     path = path.with_suffix('.svg' if kind == 'image/svg+xml' else '.png')
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content.encode() if 'svg' in kind else base64.b64decode(content))
-    size = re.findall(r'(width|height)="([\d.]+)pt"', content[:2000])   # lest it jump
-    size = ' '.join(f'{side}={float(points) * 4/3:.0f}' for side, points in size)
+    size = ' '.join(f'{side}={pixels}' for side, pixels in _size(content).items())
     caption, alt = options.get('fig-cap', ''), options.get('fig-alt', '').replace('"', "'")
     return f'![{caption}]({path.parent.name}/{path.name}){{alt="{alt}" {size}}}'
 
@@ -222,6 +225,14 @@ def _export(pages: list[dict], marks: dict[str, str]) -> None:
     if changed: _build_modidx()
     marks |= {name: _mark(*files[name]) for name in changed}
 
+def _for_quarto(nb):   # it would make a place of each cell's id, and functions have such names
+    for cell in nb.cells:
+        del cell['id']
+        for output in cell.get('outputs', []):
+            drawing = ''.join(output.get('data', {}).get('image/svg+xml', ''))
+            if drawing: output['metadata'] = {'image/svg+xml': _size(drawing)}
+    return nb
+
 def build(
     out: Path | None = None, # Where the site goes: `_docs` if nothing is said
     with_quarto: bool | None = None, # Which edition: with Quarto where there is one
@@ -246,14 +257,14 @@ def build(
         code = [module] if module.exists() else sorted(lib.glob('[a-z]*.py'))
         if built[name].get('mark') == (mark := _mark(nbs/name, *code, *common)): continue
         nb, changed = _prepared(page), changed + 1
-        if with_quarto: write_nb(nb, proc/name)
-        else:
+        if not with_quarto:
             html = _page(page, pages, nb, site)
             (site/page['output-file']).write_text(html, encoding='utf-8')
             sections = _sections(page, html)
         shutil.copy(nbs/name, site/'notebooks')
         folder = site/page['output-file'].replace('.html', '_files')
         (site/twins[name]).write_text(_gfm(page, nb, folder, twins), encoding='utf-8')
+        if with_quarto: write_nb(_for_quarto(nb), proc/name)
         built[name] = {'mark': mark, 'sections': sections}
     if with_quarto and changed:
         refresh_quarto_yml()
