@@ -51,7 +51,6 @@ def set_style() -> None:
         'axes.prop_cycle': cycler(color=[BLUE, ORANGE, GREEN, GREY]),
         'image.cmap': 'gray', 'svg.hashsalt': 'fastlesson'})
     set_matplotlib_formats('svg', bbox_inches='tight', metadata={'Date': None})
-    plt.uninstall_repl_displayhook()   # a cell's figures are drawn when they are shown, and not once more before
 
 # %% ../nbs/91_figures.ipynb #show-images
 def show_images(
