@@ -34,11 +34,6 @@ def pytest_generate_tests(metafunc):
     if 'device' in metafunc.fixturenames: metafunc.parametrize('device', [metafunc.config.device], ids=str)
 
 
-def pytest_collection_modifyitems(items):
-    "The notebooks first: they take longest, and a file stays with one process."
-    items.sort(key=lambda item: item.path.name != 'test_notebooks.py')
-
-
 def pytest_terminal_summary(terminalreporter, config):
     missing = '' if 'mnist' in config.datasets else ' (MNIST could not be fetched; FASTLESSON_DATA can name a folder that has it)'
     terminalreporter.write_line(f"device: {config.device} · data: {', '.join(config.datasets)}{missing} · torch {torch.__version__}")
