@@ -309,6 +309,7 @@ def test_links(browser, home):
         url = url.removesuffix('/') + ('/index.html' if url == home else '')
         if url not in places: assert page.request.get(link).status == 200, f'{at}: no page {link}'
         elif anchor: assert anchor in places[url][1], f'{at}: no place {link}'
+    assert any(urldefrag(link)[1] for links, _ in places.values() for link in links)
     assert sum(len(links) for links, _ in places.values()) > 1000
     page.close()
 
