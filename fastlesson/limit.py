@@ -16,7 +16,7 @@ from pickle import UnpicklingError
 from threading import Lock
 from typing import NamedTuple
 
-from .vector import WIDTH, fetch, fma, load, load_part, store, total   # first: it says what to install
+from .vector import LANES, WIDTH, fetch, fma, load, load_part, store, store_part, total, zeros   # first: it says what to install
 
 import numba
 import numpy as np
@@ -210,46 +210,29 @@ def matmul_strip(
 
 # %% ../nbs/10_limit.ipynb #kernel-tile
 @_bare
-def _tile(a, b, c):
-    "c += a @ b for six rows of c and WIDTH columns; c stays in registers."
-    c0, c1, c2 = load(c, 0), load(c, 1), load(c, 2)
-    c3, c4, c5 = load(c, 3), load(c, 4), load(c, 5)
+def _tile(a, b, c, more):
+    "c = a @ b for up to six rows of c and WIDTH columns, added to c if there is more; c stays in registers."
+    last = len(a) - 1   # its numbers also serve for rows that aren't there
+    c0 = c1 = c2 = c3 = c4 = c5 = zeros(c)
+    if more:
+        c0, c1, c2 = load_part(c, 0), load_part(c, 1), load_part(c, 2)
+        c3, c4, c5 = load_part(c, 3), load_part(c, 4), load_part(c, 5)
     for p in range(len(b)):
         row = load(b, p)
-        if a.strides[0] == a.itemsize: fetch(a, 0, p)   # a is transposed
+        if a.strides[0] == a.itemsize: fetch(a, 16, p)   # a is transposed: the next line
         c0 = fma(a[0, p], row, c0)
-        c1 = fma(a[1, p], row, c1)
-        c2 = fma(a[2, p], row, c2)
-        c3 = fma(a[3, p], row, c3)
-        c4 = fma(a[4, p], row, c4)
-        c5 = fma(a[5, p], row, c5)
-    store(c, 0, c0), store(c, 1, c1), store(c, 2, c2)
-    store(c, 3, c3), store(c, 4, c4), store(c, 5, c5)
-
-# %% ../nbs/10_limit.ipynb #kernel-panel
-#| fold: How a panel is done, and its edges
-@_bare
-def _edge(a, b, c, left, tile):
-    "c += a @ b for up to six rows and WIDTH columns, by a whole tile elsewhere."
-    if len(a) < 6:   # what is beyond the edge stays in its row and column
-        _copy(a, left)
-        a = left
-    _copy(c, tile)
-    _tile(a, b, tile)
-    _copy(tile[:len(c), :c.shape[1]], c)
+        c1 = fma(a[min(1, last), p], row, c1)
+        c2 = fma(a[min(2, last), p], row, c2)
+        c3 = fma(a[min(3, last), p], row, c3)
+        c4 = fma(a[min(4, last), p], row, c4)
+        c5 = fma(a[min(5, last), p], row, c5)
+    store_part(c, 0, c0), store_part(c, 1, c1), store_part(c, 2, c2)
+    store_part(c, 3, c3), store_part(c, 4, c4), store_part(c, 5, c5)
 
 @_bare
-def _whole(a, b, c):
-    for i in range(0, len(a), 6): _tile(a[i:i+6], b, c[i:i+6])
-
-@_jit
-def _panel(a, b, c):
-    "c += a @ b for any number of rows and up to WIDTH columns."
-    whole = len(a) // 6 * 6 if c.shape[1] == WIDTH else 0
-    _whole(a[:whole], b, c[:whole])
-    if whole < len(a):
-        left, tile = np.empty((6, len(b)), np.float32), np.empty((6, WIDTH), np.float32)
-        for i in range(whole, len(a), 6): _edge(a[i:i+6], b, c[i:i+6], left, tile)
+def _panel(a, b, c, more):
+    "The same for any number of rows."
+    for i in range(0, len(a), 6): _tile(a[i:i+6], b, c[i:i+6], more)
 
 # %% ../nbs/10_limit.ipynb #pack
 #| fold: How columns are copied into a panel
@@ -270,48 +253,43 @@ def _pack(b, panel):
     else: _copy(b.T, panel.T)
 
 # %% ../nbs/10_limit.ipynb #kernel-dots
-#| fold: Three rows times two columns, and the edges
+#| fold: Six rows times two columns, and the edges
 @_bare
-def _step(x, y, z, u, v, sums):
-    c0, c1, c2, c3, c4, c5 = sums
-    return fma(x, u, c0), fma(x, v, c1), fma(y, u, c2), fma(y, v, c3), fma(z, u, c4), fma(z, v, c5)
+def _pair(x, y, z, sums): return fma(x, y, sums[0]), fma(x, z, sums[1])
 
 @_bare
-def _dots(a, i, b, j, c):
-    "c += rows i, i+1, i+2 of a times rows j, j+1 of b."
-    k, last = a.shape[1], len(a) - 1
-    x, y, z, u, v = a[i], a[min(i+1, last)], a[min(i+2, last)], b[j], b[j+1]
-    zero, whole = load_part(x, 0, 0), k // WIDTH * WIDTH
-    sums = zero, zero, zero, zero, zero, zero
-    for p in range(0, whole, WIDTH):
-        fetch(a, i+3, p), fetch(a, i+4, p), fetch(a, i+5, p)   # the next three rows
-        sums = _step(load(x, p), load(y, p), load(z, p), load(u, p), load(v, p), sums)
-    if whole < k:
-        p, n = whole, k - whole
-        sums = _step(load_part(x, p, n), load_part(y, p, n), load_part(z, p, n),
-                     load_part(u, p, n), load_part(v, p, n), sums)
-    c0, c1, c2, c3, c4, c5 = sums
-    c[0, 0] += total(c0)
-    c[0, 1] += total(c1)
-    c[1, 0] += total(c2)
-    c[1, 1] += total(c3)
-    c[2, 0] += total(c4)
-    c[2, 1] += total(c5)
+def _write(c, i, sums, more):
+    "Add up row i's two sums, if there are such a row and such columns."
+    for j in range(min(c.shape[1], 2)):
+        if i < len(c): c[i, j] = total(sums[j]) + (c[i, j] if more else np.float32(0))
+
+@_bare
+def _dots(a, i, b, c, more):
+    "c = six rows of a, from row i on, times the two rows of b, added to c if there is more."
+    k, last, b0, b1 = a.shape[1], len(a) - 1, b[0], b[len(b) - 1]
+    a0, a1, a2 = a[i], a[min(i+1, last)], a[min(i+2, last)]
+    a3, a4, a5 = a[min(i+3, last)], a[min(i+4, last)], a[min(i+5, last)]
+    c0 = c1 = c2 = c3 = c4 = c5 = zeros(a0), zeros(a0)
+    for p in range(0, k // LANES * LANES, LANES):
+        fetch(a, i+6, p), fetch(a, i+7, p), fetch(a, i+8, p)   # the next six rows
+        fetch(a, i+9, p), fetch(a, i+10, p), fetch(a, i+11, p)
+        y, z = load(b0, p), load(b1, p)
+        c0, c1, c2 = _pair(load(a0, p), y, z, c0), _pair(load(a1, p), y, z, c1), _pair(load(a2, p), y, z, c2)
+        c3, c4, c5 = _pair(load(a3, p), y, z, c3), _pair(load(a4, p), y, z, c4), _pair(load(a5, p), y, z, c5)
+    for p in range(k // LANES * LANES, k, LANES):   # at most once
+        y, z = load_part(b0, p), load_part(b1, p)
+        c0, c1, c2 = _pair(load_part(a0, p), y, z, c0), _pair(load_part(a1, p), y, z, c1), _pair(load_part(a2, p), y, z, c2)
+        c3, c4, c5 = _pair(load_part(a3, p), y, z, c3), _pair(load_part(a4, p), y, z, c4), _pair(load_part(a5, p), y, z, c5)
+    _write(c, 0, c0, more), _write(c, 1, c1, more), _write(c, 2, c2, more)
+    _write(c, 3, c3, more), _write(c, 4, c4, more), _write(c, 5, c5, more)
 
 FEW = 2 * WIDTH // 3 # Columns for which dot products beat a padded panel
 
 @_bare
-def _few(a, b, c, tile):
-    "c += a @ b.T, where a row of b stands behind the last one; tile is a place for an edge."
-    for i in range(0, len(c), 3):
-        for j in range(0, c.shape[1], 2):
-            out = c[i:i+3, j:j+2]
-            if out.shape == (3, 2): _dots(a, i, b, j, out)
-            else:
-                tile[:] = 0
-                _dots(a, i, b, j, tile)
-                for r in range(len(out)):
-                    for s in range(out.shape[1]): out[r, s] += tile[r, s]
+def _few(a, b, c, more):
+    "c = a @ b.T, added to c if there is more."
+    for i in range(0, len(c), 6):
+        for j in range(0, c.shape[1], 2): _dots(a, i, b[j:j+2], c[i:i+6, j:j+2], more)
 
 # %% ../nbs/10_limit.ipynb #kernel-tiled
 STEPS, PANELS, BLOCK = 1024, 16, 96 # Steps along p, panels of b, rows of a at a time
@@ -319,7 +297,7 @@ STEPS, PANELS, BLOCK = 1024, 16, 96 # Steps along p, panels of b, rows of a at a
 @_jit
 def _product(a, b, c, panels):
     "c = a @ b on one thread; panels is a place for parts of b."
-    rows, edge = a.strides[1] == a.itemsize, np.empty((4, 4), np.float32)[:3, :2]
+    rows = a.strides[1] == a.itemsize   # a is not transposed
     steps = STEPS if rows else STEPS // 8
     for j in range(0, c.shape[1], PANELS * WIDTH):
         columns = range(j, min(j + PANELS * WIDTH, c.shape[1]), WIDTH)
@@ -331,10 +309,10 @@ def _product(a, b, c, panels):
             for i in range(0, len(a), BLOCK):
                 left, out = a[i:i+BLOCK, p:p+steps], c[i:i+BLOCK]
                 for t in columns:
-                    tiles, panel = out[:, t:t+WIDTH], panels[(t - j) // WIDTH]
-                    if p == 0: tiles[:] = 0
-                    if rows and tiles.shape[1] <= FEW: _few(left, panel.reshape(WIDTH, STEPS), tiles, edge)
-                    else: _panel(left, panel[:left.shape[1]], tiles)
+                    tiles, panel, k = out[:, t:t+WIDTH], panels[(t - j) // WIDTH], left.shape[1]
+                    if rows and tiles.shape[1] <= FEW:
+                        _few(left, panel.reshape(WIDTH, STEPS)[:tiles.shape[1], :k], tiles, p > 0)
+                    else: _panel(left, panel[:k], tiles, p > 0)
 
 @_jit(parallel=True)
 def _tiled(a, b, c, panels, down, across):
@@ -375,7 +353,7 @@ def matmul_tiled(
     "The product in tiles that stay in registers, with `b` packed into panels."
     n, k, m = product_sizes(a, b)
     left, right, c = _array('a', a), _array('b', b), a.new_empty(n, m)
-    parts = _parts(n, m, _threads()) if 2*n*k*m > 10**7 else (1, 1)
+    parts = _parts(n, m, _threads()) if 2*n*k*m > 4 * 10**6 else (1, 1)
     if parts == (1, 1):   # without a word to other threads
         with _LOCK: _compiled(_product)(left, right, c.numpy(), _PANELS[0])
     else: _call(lambda *args: _compiled(_tiled)(*args), left, right, c.numpy(), _PANELS, *parts)
@@ -391,7 +369,7 @@ def _fused_rows(x, target, w1, b1, w2, b2, n, hidden, w1_grad, b1_grad, w2_grad)
     g = b2 - target
     for t in range(len(w1)):
         units[t] = b1[t]
-        _panel(x, w1[t], units[t])
+        _panel(x, w1[t], units[t], True)
         units[t, :, hidden - t*WIDTH:] = 0   # past the last unit
         for i in range(len(x)):
             output = np.float32(0)
@@ -407,7 +385,7 @@ def _fused_rows(x, target, w1, b1, w2, b2, n, hidden, w1_grad, b1_grad, w2_grad)
                 w2_grad[t, j] += g[i] * units[t, i, j]
                 units[t, i, j] = 0 if units[t, i, j] <= 0 else g[i] * w2[t, j]
                 b1_grad[t, j] += units[t, i, j]
-        _panel(x.T, units[t], w1_grad[t])
+        _panel(x.T, units[t], w1_grad[t], True)
     return loss, g.sum()
 
 @_jit(parallel=True)

@@ -47,7 +47,7 @@ def test_not_finite(matmul, value):
 @pytest.mark.parametrize('m', [*range(1, 25), 37])
 def test_few_columns(m):
     "Dot products: any number of columns and rows, sums that no vector divides, and nothing from behind the end of a row."
-    for n, k in (1, 1), (1, 784), (2, 15), (3, 33), (100, 1057), (4, 0):
+    for n, k in (1, 1), (1, 784), (2, 15), (3, 33), (7, 16), (100, 1057), (4, 0):
         generator = torch.Generator().manual_seed(n)
         wide, b = torch.randn(n, k + 7, generator=generator), torch.randn(k, m, generator=generator)
         wide[:, k:] = float('nan')
