@@ -30,6 +30,15 @@ def pytest_configure(config):
         raise pytest.UsageError('--store: outputs are stored from MNIST, which is not at hand. FASTLESSON_DATA can name a folder that has it.')
 
 
+@pytest.hookimpl(optionalhook=True)   # asked where tests run in several processes
+def pytest_xdist_make_scheduler(config, log):
+    "The tests of a file run in one process, which sets up once; notebooks have nothing in common, so each runs where there is room."
+    from xdist.scheduler import LoadFileScheduling
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid): return nodeid if 'test_notebooks' in nodeid else super()._split_scope(nodeid)
+    return Scheduling(config, log)
+
+
 def pytest_generate_tests(metafunc):
     if 'device' in metafunc.fixturenames: metafunc.parametrize('device', [metafunc.config.device], ids=str)
 

@@ -175,8 +175,8 @@ def test_backprop_planted_as_the_lesson_says(show, mistake):
         off = [name for name in NAMES if abs(s['gradients'][name] - grads[name]) > 1e-9]
         assert s['step'] == 12 and s['off'] == off == wrong
         assert figure.locator('.off').count() == len(wrong) and all(t.startswith('≠') for t in figure.locator('.off').all_inner_texts())
-        verdict = figure.locator('.verdict').inner_text()
-        assert (f'{len(wrong)} of 9 gradients disagree' if wrong else 'nobody can see the mistake') in verdict
+        said = f'{len(wrong)} of 9 gradients disagree' if wrong else 'nobody can see the mistake'
+        figure.locator('.verdict', has_text=said).wait_for()   # its fold opens with the next frame
 
 
 def test_backprop_quiz(show):

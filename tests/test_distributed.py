@@ -56,7 +56,7 @@ def serve(rank, address):
             except Exception as e: pipe.send((None, e))
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture(scope='module')   # not the session: lesson 12 counts the processes that are left
 def pool():
     "Call it with fn, a world size and arguments: fn(group, *args) in that many of up to four processes that live as long as the tests."
     with Listener(authkey=b'pool') as listener:
