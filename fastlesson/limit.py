@@ -274,12 +274,14 @@ def _dots(a, i, b, c, more):
         fetch(a, i+6, p), fetch(a, i+7, p), fetch(a, i+8, p)   # the next six rows
         fetch(a, i+9, p), fetch(a, i+10, p), fetch(a, i+11, p)
         y, z = load(b0, p), load(b1, p)
-        c0, c1, c2 = _pair(load(a0, p), y, z, c0), _pair(load(a1, p), y, z, c1), _pair(load(a2, p), y, z, c2)
-        c3, c4, c5 = _pair(load(a3, p), y, z, c3), _pair(load(a4, p), y, z, c4), _pair(load(a5, p), y, z, c5)
+        c0, c1 = _pair(load(a0, p), y, z, c0), _pair(load(a1, p), y, z, c1)
+        c2, c3 = _pair(load(a2, p), y, z, c2), _pair(load(a3, p), y, z, c3)
+        c4, c5 = _pair(load(a4, p), y, z, c4), _pair(load(a5, p), y, z, c5)
     for p in range(k // LANES * LANES, k, LANES):   # at most once
         y, z = load_part(b0, p), load_part(b1, p)
-        c0, c1, c2 = _pair(load_part(a0, p), y, z, c0), _pair(load_part(a1, p), y, z, c1), _pair(load_part(a2, p), y, z, c2)
-        c3, c4, c5 = _pair(load_part(a3, p), y, z, c3), _pair(load_part(a4, p), y, z, c4), _pair(load_part(a5, p), y, z, c5)
+        c0, c1 = _pair(load_part(a0, p), y, z, c0), _pair(load_part(a1, p), y, z, c1)
+        c2, c3 = _pair(load_part(a2, p), y, z, c2), _pair(load_part(a3, p), y, z, c3)
+        c4, c5 = _pair(load_part(a4, p), y, z, c4), _pair(load_part(a5, p), y, z, c5)
     _write(c, 0, c0, more), _write(c, 1, c1, more), _write(c, 2, c2, more)
     _write(c, 3, c3, more), _write(c, 4, c4, more), _write(c, 5, c5, more)
 
