@@ -200,7 +200,7 @@ def deep_grads(
     y_grad, grads = 2 * (output - target[:, None]) / len(x), []
     for h, w in zip(reversed(inputs), reversed(weights)):
         grads.append(h.T @ y_grad)
-        y_grad = (y_grad @ w.T) * (h > 0)
+        y_grad = (y_grad @ w.T).masked_fill(h <= 0, 0)   # at last, of the inputs: not needed
     return grads[::-1]
 
 def deep_cases(device, dtype):
