@@ -12,6 +12,7 @@ from fastcore.xtras import working_directory
 from nbdev.clean import clean_nb
 from nbdev.config import get_config
 from nbdev.process import NBProcessor
+from torch.utils.benchmark import Timer
 
 CFG = get_config()
 NOTEBOOKS = sorted(CFG.nbs_path.glob('*.ipynb'))
@@ -97,6 +98,9 @@ def test_notebook(path, dataset, device, monkeypatch, request, tmp_path):
     storing, cuda = request.config.getoption('--store'), request.config.getoption('--cuda')
     if storing and dataset != 'mnist': pytest.skip('outputs are stored from MNIST')
     if dataset == 'digits': monkeypatch.setenv('FASTLESSON_DATASET', 'digits')
+    if not storing:   # nothing depends on what is timed, so a fiftieth of the time will do
+        autorange = Timer.blocked_autorange
+        monkeypatch.setattr(Timer, 'blocked_autorange', lambda timer, min_run_time=.2: autorange(timer, min_run_time=min_run_time / 50))
     skip = set(CFG.tst_flags.split()) - ({'cuda'} if cuda else set()) - ({'slow'} if storing else set())
     lesson = path.name[:2] < '80'   # a lesson runs in any folder; home and tools need the repository
     nb, ran = run(path, skip, tmp_path if lesson else path.parent)
