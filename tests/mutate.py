@@ -16,7 +16,6 @@ import tempfile
 import warnings
 from pathlib import Path
 
-os.environ |= {'FASTLESSON_DATASET': 'digits', 'FASTLESSON_DEVICE': 'cpu', 'MPLBACKEND': 'agg', 'OMP_NUM_THREADS': '1', 'TQDM_DISABLE': '1'}
 ROOT = Path(__file__).resolve().parents[1]
 SWAP = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult, ast.Pow: ast.Mult,
         ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -66,7 +65,7 @@ def cells_of(path):
     from execnb.nbio import read_nb
     for cell in read_nb(path).cells:
         if cell.cell_type != 'code': continue
-        if re.search(r'^#\|\s*(slow|cuda|eval: false)', cell.source, re.M): continue
+        if re.search(r'^(#\|\s*(slow|cuda|eval: false)| *%)', cell.source, re.M): continue   # nor IPython's own commands
         yield cell.id, cell.source, bool(re.match(r'#\|\s*exports?\s*$', cell.source.splitlines()[0] if cell.source else ''))
 
 
@@ -124,6 +123,7 @@ if __name__ == '__main__':
     parser.add_argument('notebooks', nargs='*', type=Path, default=sorted((ROOT/'nbs').glob('0*.ipynb')))
     parser.add_argument('--sample', type=int, help='at most so many changes in each notebook, drawn with a fixed seed')
     args = parser.parse_args()
+    os.environ |= {'FASTLESSON_DATASET': 'digits', 'FASTLESSON_DEVICE': 'cpu', 'MPLBACKEND': 'agg', 'OMP_NUM_THREADS': '1', 'TQDM_DISABLE': '1'}
     import torch
     torch.set_num_threads(1)
     torch.set_num_threads = lambda n: None   # a process that has started threads can't be forked

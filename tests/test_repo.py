@@ -16,6 +16,7 @@ from nbdev.config import get_config
 import fastlesson
 from fastlesson.processors import PYTHON
 from fastlesson.site import readme
+from mutate import cells_of
 
 CFG = get_config()
 ROOT, BIN = CFG.config_path, Path(sys.executable).parent
@@ -98,6 +99,12 @@ def test_lesson(path):
     assert unclaimed == [], 'these check something: give each `#| check: <claim>`, and let it do nothing else'
     plain = '\n'.join(re.sub(r'^[%!].*|^( +)[%!].*', r'\1pass', c.source, flags=re.M) for c in cells)
     assert {m for m, _ in imports(ast.parse(plain))} & PRODUCTS == set()
+
+
+@pytest.mark.parametrize('path', LESSONS, ids=lambda p: p.stem)
+def test_mutants_can_be_made(path):
+    "`make mutants` runs a lesson's cells outside IPython."
+    for id, source, _ in cells_of(path): compile(source, id, 'exec')
 
 
 def test_help():
