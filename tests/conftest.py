@@ -66,11 +66,9 @@ def browser():
 @pytest.fixture(scope='module')
 def tab(browser):
     "A page that the tests of a module use in turn, because opening one takes longer than most of them; in `faults` is what went wrong on it."
-    page, faults = browser.new_page(), []
-    page.on('console', lambda m: faults.append(m.text) if m.type in ('error', 'warning') else None)
-    page.on('pageerror', lambda e: faults.append(str(e)))
+    from figure_page import new_page
+    page = new_page(browser)
     page.set_default_timeout(15_000)
-    page.faults = faults
     yield page
     page.close()
 

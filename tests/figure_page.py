@@ -21,6 +21,15 @@ def html(*figures, ink='#24292f', paper='#fff'):
             f'<title>Figures</title><body style="margin: 1rem; font-family: system-ui; color: {ink}; background: {paper}">{body}</body></html>')
 
 
+def new_page(browser, **options):
+    "A page of a browser; in `faults` is what went wrong on it."
+    page = browser.new_page(**options)
+    page.faults = faults = []
+    page.on('console', lambda m: faults.append(m.text) if m.type in ('error', 'warning') else None)
+    page.on('pageerror', lambda e: faults.append(str(e)))
+    return page
+
+
 def opened(page):
     "Wait until every figure stands where it opens: some compute that once they are in sight."
     for figure in page.locator('[data-kind=training_view]').all():

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
 from multiprocessing import get_context
@@ -23,6 +23,7 @@ from execnb.nbio import mk_cell, read_nb
 from nbdev.config import get_config
 
 from fastlesson import processors, site
+from figure_page import new_page
 from sitting import TO_TOUCH, sitting, too_much
 
 CFG = get_config()
@@ -54,28 +55,34 @@ def home(request, tmp_path_factory):
     server.shutdown()
 
 
+@contextmanager
+def flawless(page, home):
+    "While this lasts nothing goes wrong on a page, and all comes from the site: the addresses of what has come."
+    loaded = set()
+    def answered(r):
+        if r.status >= 400: page.faults.append(f'{r.status}: {r.url}')
+        loaded.add(r.url)
+    def asked(r):
+        if not r.url.startswith((home, 'data:')): page.faults.append(f'foreign: {r.url}')
+    def failed(r): page.faults.append(f'failed: {r.url}')
+    listeners = {'response': answered, 'request': asked, 'requestfailed': failed}
+    page.faults.clear()
+    for event, listener in listeners.items(): page.on(event, listener)
+    yield loaded
+    for event, listener in listeners.items(): page.remove_listener(event, listener)
+    assert page.faults == []
+
+
 @pytest.fixture(scope='module')
 def page(request, tab, home):
-    """A page of the site, loaded once for all tests that look at it: light on a wide screen, dark on a phone.
-    `loaded` is what came with it; afterwards, that nothing went wrong while it was open."""
+    "A page of the site, loaded once for all tests that look at it: light on a wide screen, dark on a phone. `loaded` is what came with it."
     tab.name, width = request.param
     tab.goto('about:blank')
     tab.set_viewport_size({'width': width, 'height': 900})
     tab.emulate_media(color_scheme='light' if width > 800 else 'dark')
-    tab.faults.clear()
-    tab.loaded = loaded = set()
-    def answered(r):
-        if r.status >= 400: tab.faults.append(f'{r.status}: {r.url}')
-        loaded.add(r.url)
-    def asked(r):
-        if not r.url.startswith((home, 'data:')): tab.faults.append(f'foreign: {r.url}')
-    def failed(r): tab.faults.append(f'failed: {r.url}')
-    listeners = {'response': answered, 'request': asked, 'requestfailed': failed}
-    for event, listener in listeners.items(): tab.on(event, listener)
-    tab.goto(f'{home}{tab.name}.html', wait_until='load')
-    yield tab
-    for event, listener in listeners.items(): tab.remove_listener(event, listener)
-    assert tab.faults == []
+    with flawless(tab, home) as tab.loaded:
+        tab.goto(f'{home}{tab.name}.html', wait_until='load')
+        yield tab
 
 def look_at(names, *widths):
     "What `page` shows, one after the other."
@@ -84,20 +91,14 @@ def look_at(names, *widths):
 
 @pytest.fixture(params=[1280, 390])
 def open_page(request, browser, home):
-    "Open a page of the site; afterwards, that nothing went wrong while it was open."
-    page, faults = browser.new_page(viewport={'width': request.param, 'height': 900}), []
-    page.on('console', lambda m: faults.append(m.text) if m.type in ('error', 'warning') else None)
-    page.on('pageerror', lambda e: faults.append(str(e)))
-    page.on('requestfailed', lambda r: faults.append(f'failed: {r.url}'))
-    page.on('response', lambda r: faults.append(f'{r.status}: {r.url}') if r.status >= 400 else None)
-    page.on('request', lambda r: None if r.url.startswith((home, 'data:')) else faults.append(f'foreign: {r.url}'))
+    "Open a page of the site, and another in its place."
+    page = new_page(browser, viewport={'width': request.param, 'height': 900})
     page.set_default_timeout(5000)
     page.set_default_navigation_timeout(30_000)   # figures compute while they load
     def open_(name):
         page.goto(f'{home}{name}.html', wait_until='load')
         return page
-    yield open_
-    assert faults == []
+    with flawless(page, home): yield open_
     page.close()
 
 
