@@ -22,7 +22,7 @@ serve: docs                  ## look at the site on this machine
 quarto: .venv/ready          ## bring Quarto into .venv where the network lets it
 	pip install -q quarto-cli && quarto --version || { echo "Quarto could not be fetched: its package takes it from the releases on GitHub. 'make docs' builds the offline edition without it." >&2; exit 1; }
 
-test: .venv/ready            ## run every notebook as a test, then tests/, a process for each core
+test: .venv/ready            ## run every notebook as a test, and tests/, in a process for each core and one more
 	pytest -n auto
 
 test-gpu: .venv/ready        ## the same on a CUDA device, with the cells and tests that need one

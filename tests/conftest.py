@@ -30,7 +30,11 @@ def pytest_configure(config):
         raise pytest.UsageError('--store: outputs are stored from MNIST, which is not at hand. FASTLESSON_DATA can name a folder that has it.')
 
 
-@pytest.hookimpl(optionalhook=True)   # asked where tests run in several processes
+@pytest.hookimpl(optionalhook=True)   # of xdist, as the next one
+def pytest_xdist_auto_num_workers(config): return os.cpu_count() + 1   # some always wait for a browser or a process
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     "The tests of a file run in one process, which sets up once; notebooks have nothing in common, so each runs where there is room."
     from xdist.scheduler import LoadFileScheduling
