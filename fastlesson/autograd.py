@@ -124,7 +124,7 @@ class Var(_Arithmetic, _Functions, _Moves):
         value: Tensor | float, # Its numbers, of a floating dtype; not copied
         made_from: list[tuple['Var', Callable]] = (), # Each input, and its VJP
     ):
-        self.value = torch.as_tensor(value).detach()
+        self.value = (value if isinstance(value, Tensor) else torch.as_tensor(value)).detach()
         if not self.value.is_floating_point():
             raise TypeError(f"value is {self.value.dtype}: a gradient needs floats")
         self.grad, self.number, self.made_from = None, next(_numbers), made_from

@@ -266,7 +266,8 @@ def _usable(folder: Path) -> Path:
     there = next(path for path in (folder, *folder.parents) if path.exists())
     if not (there.is_dir() and os.access(there, os.W_OK)):
         raise ValueError(f"{folder} can't be written to: name another folder with --folder")
-    read_records(SHIPPED, folder)
+    try: side_by_side(folder)   # now, and not after all has been measured
+    except (AttributeError, KeyError, OSError, TypeError) as e: raise ValueError(f"{folder} holds something else than records ({type(e).__name__}: {e}): name another folder with --folder") from e
     return folder
 
 def _run(name: str, folder: Path) -> str | None: # What failed and why, if it did

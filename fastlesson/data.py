@@ -48,6 +48,7 @@ def read_idx(
     path: str | Path, # An IDX file of unsigned bytes, plain or gzipped
 ) -> Tensor: # Its numbers, `uint8`, in the shape that its header gives
     "Read a tensor from an IDX file; a `ValueError` names the file and its fault."
+    if Path(path).exists() and not Path(path).is_file(): raise ValueError(f"{path} is no file")   # a pipe would be waited for
     with open(path, 'rb') as f: packed = f.read(2) == b'\x1f\x8b'
     try:
         with gzip.open(path) if packed else open(path, 'rb') as f:

@@ -114,6 +114,7 @@ def error_bound(
 ) -> Tensor: # Largest error of each entry, `float64` on the CPU, shape `(n, m)`
     "How far rounding can move `a @ b`, whatever the order of its sums (Higham 2002, 3.5)."
     n, k, m = product_sizes(a, b)
+    if not a.is_floating_point(): raise ValueError(f"a and b are {a.dtype}: the bound is for a floating dtype")
     ku = k * torch.finfo(a.dtype).eps / 2
     if ku >= 1: return torch.full((n, m), torch.inf, device='cpu').double()
     return ku / (1 - ku) * (a.cpu().double().abs() @ b.cpu().double().abs())

@@ -100,6 +100,7 @@ class SGD:
                              "they must be above 0, and from 0 to below 1")
         self.params = list(params)
         if not self.params: raise ValueError("params is empty: there is nothing to train")
+        if not all(isinstance(p, Tensor) for p in self.params): raise ValueError("params must be tensors, such as model.params")
         self.velocity = [torch.zeros_like(p) for p in self.params]
     @torch.no_grad()
     def step(
@@ -108,8 +109,9 @@ class SGD:
     ) -> None:
         "Take one step downhill."
         grads = list(grads)
-        if [g.shape for g in grads] != [p.shape for p in self.params]:
-            raise ValueError(f"grads has shapes {[tuple(g.shape) for g in grads]}: they "
+        shapes = [tuple(g.shape) if isinstance(g, Tensor) else type(g).__name__ for g in grads]
+        if shapes != [p.shape for p in self.params]:
+            raise ValueError(f"grads has shapes {shapes}: they "
                              f"must be {[tuple(p.shape) for p in self.params]}, "
                              "a gradient for each parameter")
         for p, v, g in zip(self.params, self.velocity, grads):

@@ -192,3 +192,9 @@ def test_numpy_on_the_left(other):
     assert isinstance(out, Var)
     out.sum().backward()
     assert_close(v.grad, torch.as_tensor(other).float() * (1 + 1 / v.value**2))
+
+
+def test_a_tensor_stays_on_its_device():
+    torch.set_default_device('meta')
+    try: assert Var(torch.ones(2, device='cpu')).value.device.type == 'cpu'
+    finally: torch.set_default_device(None)

@@ -75,6 +75,13 @@ def test_folder_not_writable(tmp_path, capsys):
     assert "can't be written to" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('rows', ['[{"size": "5×5", "rung": "x", "threads": 1}]', '[{"size": [], "rung": "x", "threads": 1, "seconds": 1}]'], ids=['no-seconds', 'list'])
+def test_foreign_records_are_met_before_the_measuring(tmp_path, capsys, rows):
+    (tmp_path/'other.json').write_text('{"machine": {"name": "other"}, "limit": {"rows": %s}}' % rows, encoding='utf-8')
+    with pytest.raises(SystemExit): bench.main(['--folder', str(tmp_path), '--only', 'ladder'])
+    assert 'name another folder with --folder' in capsys.readouterr().err
+
+
 def test_folder_in_home(tmp_path, monkeypatch, capsys):
     "`--folder=~/x`, which no shell expands."
     monkeypatch.setenv('HOME', str(tmp_path))

@@ -229,6 +229,19 @@ def test_choices(monkeypatch):
     with pytest.raises(ValueError, match="FASTLESSON_DEVICE is '(xpu|cuda)'"): data.default_device()   # known, but not here
 
 
+def test_a_pipe_is_no_file(tmp_path):
+    os.mkfifo(tmp_path/'pipe')
+    for path in tmp_path/'pipe', tmp_path:
+        with pytest.raises(ValueError, match='is no file'): data.read_idx(path)
+
+
+def test_normalised_by_the_training_images():
+    raw, normal = (data.load_data('digits', normalize=flag, device='cpu') for flag in (False, True))
+    mean, std = raw.x_train.mean(), raw.x_train.std(correction=0)
+    for name in 'x_train', 'x_valid', 'x_test': torch.testing.assert_close(getattr(normal, name), (getattr(raw, name) - mean) / std, rtol=1e-5, atol=1e-5)
+    assert abs(raw.x_valid.mean() - mean) > 1e-3, 'the other sets have another mean, so this can fail'
+
+
 @pytest.mark.parametrize('dtype', [torch.float64, torch.bfloat16], ids=str)
 def test_torch_defaults(dtype):
     "The digits are the same whatever torch's default dtype and device are."

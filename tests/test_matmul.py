@@ -99,3 +99,5 @@ def test_bound_where_it_fails(dtype, last):
 @pytest.mark.parametrize('a, b', [(torch.ones(2, 3), torch.ones(2, 3)), (torch.ones(2, 3), torch.ones(3, 2).double())])
 def test_bound_refused(a, b):
     with pytest.raises(ValueError, match='we need'): error_bound(a, b)
+    for dtype in torch.int32, torch.complex64:
+        with pytest.raises(ValueError, match=f'a and b are {dtype}: the bound is for a floating dtype'): error_bound(*2 * [torch.ones(2, 2, dtype=dtype)])

@@ -489,6 +489,26 @@ def test_print(browser, home):
     page.close()
 
 
+def test_copy_without_a_clipboard(wide):
+    "As over plain http: the code is selected, and the button says so."
+    page = wide('data.html')
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    offline_only(page)
+    button = page.locator('button.copy:visible').first
+    button.click()
+    assert button.inner_text() == 'Selected'
+    assert page.evaluate('getSelection().toString().trim()') == button.locator('xpath=../pre').inner_text().strip() != ''
+
+
+def test_search_that_does_not_load(wide):
+    page = wide('404.html')
+    page.route('**/search.js', lambda route: route.abort())
+    page = wide('index.html')
+    offline_only(page)
+    page.locator('#search').focus()
+    page.locator('#found', has_text='Search could not be loaded').wait_for()
+
+
 def test_dark_mode(open_page):
     page = open_page('index')
     def background(): return page.evaluate('getComputedStyle(document.body).backgroundColor')

@@ -231,6 +231,9 @@ def test_sgd_steps_all_or_none():
         with pytest.raises(ValueError, match='grads has shapes .* a gradient for each parameter'): opt.step(wrong)
     for p in params: torch.testing.assert_close(p, torch.full_like(p, -.25))
     with pytest.raises(ValueError, match='params is empty'): SGD([], .1)
+    with pytest.raises(ValueError, match='grads has shapes .*NoneType.* a gradient for each parameter'): opt.step([torch.ones(2, 3), None])
+    for other in {'w1': params[0]}, [params[0].numpy()]:
+        with pytest.raises(ValueError, match='params must be tensors'): SGD(other, .1)
 
 
 def test_the_progress_bar_ends_where_the_work_does(monkeypatch):

@@ -246,7 +246,7 @@ def dropped(answer, x):
     y = layer(x)
     if y is None: return None
     left = y != 0
-    share, again = left.double().mean().item(), layer(x) != 0
+    share, again = left.float().mean().item(), layer(x) != 0
     draw = ('nothing' if share == 1 else 'another share than half' if abs(share - .5) > .1
             else 'the same in each call' if (left == again).all() else 'the same in each row' if (left == left[0]).all() else 'a random half')
     return torch.where(left, y, 2 * x), layer.eval()(x), draw

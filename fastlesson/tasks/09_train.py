@@ -50,7 +50,7 @@ task_2 = Task('09.2', share_right, classes_cases,
            'Count them with `.sum().item()`, and divide by the number of rows.'),
     mistakes={'This is how many are right: divide by the number of rows.': lambda logits, target: (logits.argmax(1) == target).sum().item(),
               'This is the share of wrong ones.': lambda logits, target: (logits.argmax(1) != target).sum().item() / len(target),
-              '`(n, 1) == (n,)` compares each row with all targets.': lambda logits, target: (logits.argmax(1, keepdim=True) == target).double().mean().item(),
+              '`(n, 1) == (n,)` compares each row with all targets.': lambda logits, target: (logits.argmax(1, keepdim=True) == target).float().mean().item(),
               'This takes the smallest logit of each row.': lambda logits, target: (logits.argmin(1) == target).sum().item() / len(target),
               'It divides by the number of classes: divide by the number of rows.': lambda logits, target: (logits.argmax(1) == target).sum().item() / logits.shape[1],
               'This is the mean probability of the right class, not the share of right answers.': lambda logits, target: logits.softmax(1).gather(1, target[:, None]).mean().item()})

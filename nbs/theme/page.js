@@ -24,8 +24,8 @@ for (const h of all("main h2[id], main h3[id]")) h.append(make("a", {className: 
 for (const pre of all("pre.sourceCode")) {
   const copy = make("button", {className: "copy", type: "button", textContent: "Copy"})
   copy.onclick = async () => {
-    await navigator.clipboard.writeText(pre.querySelector("code").innerText)
-    copy.textContent = "Copied"
+    try { await navigator.clipboard.writeText(pre.querySelector("code").innerText), copy.textContent = "Copied" }
+    catch { getSelection().selectAllChildren(pre), copy.textContent = "Selected" }   // over plain http there is no clipboard
     setTimeout(() => copy.textContent = "Copy", 1500)
   }
   pre.parentNode.append(copy)
@@ -53,10 +53,11 @@ const SAME = [["vanishing", "exploding", "vanish", "explode"], ["xavier", "gloro
   ["grad", "gradient"], ["sqrt", "√5"], ["std", "deviation"], ["relu", "rectifier"], ["matmul", "product"], ["nll", "likelihood"], ["jacobian", "vjp"], ["batchnorm", "layernorm", "normalisation"], ["finite", "central"], ["gradcheck", "checking"], ["dead", "zero"]]
 const stem = word => word.toLowerCase().replace(/iz(?=e|a|i)/g, "is").replace(/(?<=[a-z]{3})s$/, "")
 let engine = null, lessons = null
-const script = src => new Promise(done => document.head.append(make("script", {src, onload: done})))
+const script = src => new Promise((onload, onerror) => document.head.append(make("script", {src, onload, onerror})))
 field.onfocus = async () => {
   field.onfocus = null
-  await Promise.all([script("theme/minisearch/minisearch.min.js"), script("search.js")])
+  try { await Promise.all([script("theme/minisearch/minisearch.min.js"), script("search.js")]) }
+  catch { return $("#found").textContent = "Search could not be loaded" }
   engine = new MiniSearch({idField: "href", fields: ["title", "page", "terms", "text", "code"], storeFields: ["title", "page", "text"], processTerm: stem})
   engine.addAll(SEARCH)
   lessons = new Set(SEARCH.filter(s => /^[0-9]/.test(s.page)).map(s => s.href))
