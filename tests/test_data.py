@@ -231,7 +231,7 @@ def test_choices(monkeypatch):
 
 def test_a_pipe_is_no_file(tmp_path):
     os.mkfifo(tmp_path/'pipe')
-    for path in tmp_path/'pipe', tmp_path:
+    for path in tmp_path/'pipe', tmp_path, Path('/dev/zero'):
         with pytest.raises(ValueError, match='is no file'): data.read_idx(path)
 
 

@@ -252,10 +252,12 @@ def test_switch(open_page):
     page.evaluate('localStorage.clear()')
 
 
-def test_no_storage(browser, home):
-    "A browser that denies storage costs nothing but the memory of a choice."
+@pytest.mark.parametrize('storage', ['get() { throw new DOMException("denied", "SecurityError") }',
+                                     'value: {getItem: () => null, setItem() { throw new DOMException("full", "QuotaExceededError") }}'], ids=['denied', 'full'])
+def test_no_storage(browser, home, storage):
+    "A browser that denies storage, or to write to it, costs nothing but the memory of a choice."
     page, faults = browser.new_page(), []
-    page.add_init_script('Object.defineProperty(window, "localStorage", {get() { throw new DOMException("denied", "SecurityError") }})')
+    page.add_init_script(f'Object.defineProperty(window, "localStorage", {{{storage}}})')
     page.on('pageerror', lambda e: faults.append(str(e)))
     page.goto(f'{home}forward.html')
     offline_only(page)
@@ -498,6 +500,20 @@ def test_copy_without_a_clipboard(wide):
     button.click()
     assert button.inner_text() == 'Selected'
     assert page.evaluate('getSelection().toString().trim()') == button.locator('xpath=../pre').inner_text().strip() != ''
+
+
+def test_without_katex(browser, home):
+    "Formulas stay MathML; dark mode and search work."
+    page = browser.new_page()
+    page.route('**/katex.min.js', lambda route: route.abort())
+    page.goto(f'{home}backprop.html')
+    offline_only(page)
+    assert page.locator('math:visible').count() > 50 and page.locator('.katex').count() == 0
+    page.locator('#theme').click()
+    assert page.locator('html').get_attribute('data-theme') == 'dark'
+    page.locator('#search').fill('gradient')
+    page.locator('#found', has_text='sections found').wait_for()
+    page.close()
 
 
 def test_search_that_does_not_load(wide):
