@@ -100,7 +100,8 @@ class SGD:
                              "they must be above 0, and from 0 to below 1")
         self.params = list(params)
         if not self.params: raise ValueError("params is empty: there is nothing to train")
-        if not all(isinstance(p, Tensor) for p in self.params): raise ValueError("params must be tensors, such as model.params")
+        for p in self.params:
+            if not isinstance(p, Tensor): raise ValueError(f"params must be tensors, such as model.params, and one is a {type(p).__name__}")
         self.velocity = [torch.zeros_like(p) for p in self.params]
     @torch.no_grad()
     def step(

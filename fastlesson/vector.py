@@ -34,7 +34,7 @@ class _Vector(types.Type):
 
 register_model(_Vector)(lambda manager, kind: models.PrimitiveModel(manager, kind, kind.llvm))
 
-_SIZES = {2: _Vector(WIDTH), 1: _Vector(LANES)} # what is loaded from a matrix, and from a row by itself
+_VECTORS = {2: _Vector(WIDTH), 1: _Vector(LANES)} # what is loaded from a matrix, and from a row by itself
 
 # %% ../nbs/95_vector.ipynb #memory
 def _place(context, builder, kind, array, i):
@@ -45,14 +45,14 @@ def _place(context, builder, kind, array, i):
         start = cgutils.get_item_pointer(context, builder, kind, array, [i, i.type(0)])
         left = builder.select(builder.icmp_signed('<', i, *rows), length, i.type(0))
     else: start, left = builder.gep(array.data, [i]), builder.sub(length, i)   # its numbers are side by side
-    return builder.bitcast(start, _SIZES[kind.ndim].llvm.as_pointer()), left
+    return builder.bitcast(start, _VECTORS[kind.ndim].llvm.as_pointer()), left
 
 @intrinsic
 def load(_, array, i):
     "The first WIDTH floats of row i of a matrix, or LANES floats of a row from number i on."
     def generate(context, builder, signature, args):
         return builder.load(_place(context, builder, signature.args[0], *args)[0], align=4)
-    return _SIZES[array.ndim](array, types.intp), generate
+    return _VECTORS[array.ndim](array, types.intp), generate
 
 @intrinsic
 def store(_, matrix, i, vector):
@@ -81,7 +81,7 @@ def fma(_, x, vector, total):
 @intrinsic
 def zeros(_, array):
     "Zeros, as many floats as `load` takes from the array."
-    kind = _SIZES[array.ndim]
+    kind = _VECTORS[array.ndim]
     return kind(array), lambda context, builder, signature, args: kind.zeros
 
 # %% ../nbs/95_vector.ipynb #parts
@@ -102,7 +102,7 @@ def _whole_or_part(builder, size, left):
 @intrinsic
 def load_part(_, array, i):
     "As `load`, with zeros for what is not there, which is not read."
-    kind = _SIZES[array.ndim]
+    kind = _VECTORS[array.ndim]
     def generate(context, builder, signature, args):
         start, left = _place(context, builder, signature.args[0], *args)
         found, name = cgutils.alloca_once(builder, kind.llvm), f'masked.load.v{kind.size}f32.p0'

@@ -52,12 +52,12 @@ const field = $("#search"), results = $("#results")
 const SAME = [["vanishing", "exploding", "vanish", "explode"], ["xavier", "glorot"], ["kaiming", "he"], ["lr", "rate"], ["crossentropy", "cross"], ["backprop", "backpropagation"],
   ["grad", "gradient"], ["sqrt", "√5"], ["std", "deviation"], ["relu", "rectifier"], ["matmul", "product"], ["nll", "likelihood"], ["jacobian", "vjp"], ["batchnorm", "layernorm", "normalisation"], ["finite", "central"], ["gradcheck", "checking"], ["dead", "zero"]]
 const stem = word => word.toLowerCase().replace(/iz(?=e|a|i)/g, "is").replace(/(?<=[a-z]{3})s$/, "")
-let engine = null, lessons = null
+let engine = null, lessons = null, failed = ""
 const script = src => new Promise((onload, onerror) => document.head.append(make("script", {src, onload, onerror})))
 field.onfocus = async () => {
   field.onfocus = null
   try { await Promise.all([script("theme/minisearch/minisearch.min.js"), script("search.js")]) }
-  catch { return $("#found").textContent = "Search could not be loaded" }
+  catch { failed = "Search could not be loaded"; return find() }
   engine = new MiniSearch({idField: "href", fields: ["title", "page", "terms", "text", "code"], storeFields: ["title", "page", "text"], processTerm: stem})
   engine.addAll(SEARCH)
   lessons = new Set(SEARCH.filter(s => /^[0-9]/.test(s.page)).map(s => s.href))
@@ -78,9 +78,9 @@ function find() {
     const [file, place] = id.split("#"), href = `${file}?q=${encodeURIComponent(terms.join(" "))}${place ? "#" + place : ""}`
     return make("a", {href, role: "option", id: `hit-${i}`, tabIndex: -1}, make("b", {}, ...marked(title, terms)), make("i", {textContent: title == page ? "" : page}), make("span", {}, ...marked(text.slice(at, at + 120), terms)))
   }))
-  if (engine && words.length && !found.length) results.append(make("p", {textContent: "Nothing found"}))
+  if ((engine || failed) && words.length && !found.length) results.append(make("p", {textContent: failed || "Nothing found"}))
   field.ariaExpanded = String(found.length > 0)
-  $("#found").textContent = words.length ? `${found.length} sections found` : ""
+  $("#found").textContent = failed || (words.length ? `${found.length} sections found` : "")
   choose(0)
 }
 function choose(i) {
