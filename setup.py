@@ -1,4 +1,5 @@
 "The package as settings.ini describes it."
+import re
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -7,15 +8,15 @@ from setuptools import find_packages, setup
 parser = ConfigParser()
 parser.read('settings.ini', encoding='utf-8')
 cfg = parser['DEFAULT']
-repo = f"{cfg['git_url']}/blob/{cfg['branch']}"
+repo, raw = (f"{cfg['git_url']}/{kind}/{cfg['branch']}" for kind in ('blob', 'raw'))
 needs = {name: cfg[f'{name}requirements'].split() for name in ('', 'notebooks_', 'dev_')}
 
 setup(
     name=cfg['lib_name'],
     version=cfg['version'],
     description=cfg['description'],
-    # on an index of packages, the README's links have to be whole addresses
-    long_description=Path('README.md').read_text(encoding='utf-8').replace('](nbs/', f'](' + repo + '/nbs/'),
+    # on an index of packages, the README's links and pictures have to be whole addresses
+    long_description=re.sub(r'src="(?!http)', f'src="{raw}/', Path('README.md').read_text(encoding='utf-8').replace('](nbs/', f']({repo}/nbs/')),
     long_description_content_type='text/markdown',
     keywords=cfg['keywords'],
     author=cfg['author'],

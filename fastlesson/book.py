@@ -12,11 +12,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import unquote
 
+from .site import read_pages   # first: it says what to install
+
 from execnb.nbio import read_nb
 from nbdev.config import get_config
 from pypandoc import get_pandoc_path
-
-from .site import read_pages
 
 # %% ../nbs/96_book.ipynb #chapter
 def chapter(cell, place: Path) -> str: # Markdown

@@ -13,11 +13,11 @@ import math
 import os
 import struct
 import sys
-import time
 import warnings
 import zlib
 from importlib.resources import files
 from pathlib import Path
+from threading import Thread
 from typing import NamedTuple
 
 import torch
@@ -89,20 +89,29 @@ MNIST = { # file: (shape, SHA-256)
 # %% ../nbs/00_data.ipynb #mnist-fetch
 #| fold: How MNIST is found, fetched and checked
 class _Bar(tqdm):
-    "The bar of a download, which ends it when it takes too long or grows too large."
+    "The bar of a download, which ends it when it grows too large."
     def __init__(self, **options):   # a program without a console has nowhere to show it
         super().__init__(unit='B', unit_scale=True, file=sys.stderr or io.StringIO(), **options)
-        self.end, self.room = time.monotonic() + LONGEST, LARGEST
+        self.room = LARGEST
     def __bool__(self): return True   # of an unknown length, too
     def update(self, n: int = 1):
         self.room -= n
         if self.room < 0: raise OSError(f'more than {LARGEST} bytes')
-        if time.monotonic() > self.end: raise OSError(f'not there after {LONGEST} seconds')
         return super().update(n)
 
 def _download(url: str, file: str, cache):
+    "As pooch does it, in a thread, because a server that sends a little now and then is never cut off."
+    faults = []
+    def fetch():
+        try: pooch.HTTPDownloader(timeout=TIMEOUT, progressbar=bar, chunk_size=256)(url, file, cache)
+        except Exception as e: faults.append(e)
     with _Bar(desc=Path(url).name) as bar:
-        pooch.HTTPDownloader(timeout=TIMEOUT, progressbar=bar, chunk_size=256)(url, file, cache)
+        (thread := Thread(target=fetch, daemon=True)).start()
+        thread.join(LONGEST)
+        if thread.is_alive():
+            bar.room = 0   # with what comes next it ends
+            raise OSError(f'not there after {LONGEST} seconds')
+    if faults: raise faults[0]
 
 def _fetch(name: str) -> Path:
     "The cached copy of an MNIST file, fetched from the first mirror that has it."

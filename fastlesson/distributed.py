@@ -21,7 +21,7 @@ from torch import Tensor
 
 from .data import load_data
 from .forward import linear
-from .guard import finite, whole
+from .guard import finite, fits, whole
 from .init import init_params
 from .launch import spawn
 from .layers import Linear, Model, ReLU
@@ -59,6 +59,7 @@ def mean_gradients(
 ) -> list[Tensor]: # The gradients of the whole batch, the same on every rank
     "Mean of all ranks' gradients, weighted by their rows, with one `all_reduce`."
     grads, (rows,) = list(grads), whole(0, rows=rows)
+    for g in grads: fits('grads (...)', g)
     dtypes = {g.dtype for g in grads}
     if len(dtypes) != 1:
         raise TypeError(f"grads has dtypes {dtypes}: they must be one, for one bucket")
@@ -149,7 +150,7 @@ def fit_parallel(
         state['accuracy'].append(right.item() / len(x_valid))
         state |= {'epoch': epoch + 1, 'order': order.get_state(), 'loss': [v.item() for v in losses]}
         if checkpoint and rank == 0: _save(Path(checkpoint), state)
-    return History([v.item() for v in losses], state['accuracy'])
+    return History.of(losses, state['accuracy'])
 
 # %% ../nbs/12_distributed.ipynb #copy-sum
 class _Copy(torch.autograd.Function):

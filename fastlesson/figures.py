@@ -61,6 +61,7 @@ def show_images(
 ):
     "Draw images side by side, each from its own darkest to its own brightest pixel."
     n_cols, = whole(n_cols=n_cols)
+    fits('images (...) real', images)
     n_rows = math.ceil(len(images) / n_cols)
     height = size + (.3 if titles is not None else 0)
     figsize = (n_cols * size, n_rows * height)

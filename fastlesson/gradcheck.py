@@ -215,6 +215,11 @@ def _upstream(fn, inputs, out_grad, draw) -> Tensor: # unless differences can't 
     if not torch.is_tensor(out) or out.dtype != torch.float64:
         raise TypeError(f"fn returns {getattr(out, 'dtype', type(out))}: it must return one "
                         "tensor of floats, in float64 where its inputs are")
+    near = fn(*[x + 1e-10*(x.abs() + 1) if _is_float(x) else x for x in _copies(inputs)])
+    # no number has more digits than float32, and some have more than a whole number
+    if near.equal(near.float().double()) and not near.equal(near.bfloat16().double()):
+        raise TypeError("fn computes in float32 inside: its differences are rounding, "
+                        "so let it keep the type of its inputs")
     if out.numel() == 0 or not out.isfinite().all() or not _alike(out, again, 1e-9):
         raise ValueError("the output of fn is empty, not finite, or another when it is "
                          "called again: differences have nothing to compare")

@@ -127,8 +127,10 @@ def _over_lists(a: Tensor, b: Tensor) -> Tensor:
     if torch.is_grad_enabled() and (a.requires_grad or b.requires_grad):
         raise ValueError("lists carry no gradients: give a.detach() and b.detach()")
     if k == 0: return torch.zeros(n, m, dtype=a.dtype, device=a.device)
-    c = matmul_lists(a.tolist(), b.tolist())
-    return torch.tensor(c, dtype=a.dtype, device=a.device).reshape(n, m)
+    c, dtype = matmul_lists(a.tolist(), b.tolist()), a.dtype
+    if not (a.is_floating_point() or a.is_complex()):   # Python's integers don't end where a tensor's wrap around
+        c, dtype = [[(v + 2**63) % 2**64 - 2**63 for v in row] for row in c], torch.int64
+    return torch.tensor(c, dtype=dtype, device=a.device).to(a.dtype).reshape(n, m)
 
 # %% ../nbs/01_matmul.ipynb #ladder
 LADDER: dict[str, Callable[[Tensor, Tensor], Tensor]] = { # slowest first

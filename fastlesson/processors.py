@@ -90,7 +90,9 @@ class links(Processor):
         for data in (output.get('data', {}) for output in cell.get('outputs', [])):
             if text := data.get('text/markdown'): data['text/markdown'] = self.linked(text)
             if html := data.pop('text/html', None):
-                data['text/markdown'] = '```{=html}\n' + ''.join(html) + '\n```'
+                html = ''.join(html)
+                fence = max(re.findall('`+', html) + ['``'], key=len) + '`'   # one that the text doesn't hold
+                data['text/markdown'] = f'{fence}{{=html}}\n{html}\n{fence}'
 
 # %% ../nbs/97_processors.ipynb #without-body
 #| fold: How a solution loses its body

@@ -41,6 +41,7 @@ def read_pages() -> list[dict]: # Of each: name, section, title, description, ou
         if isinstance(entry, str): entry = {'section': '', 'contents': [entry]}
         for name in entry['contents']:
             title, _, text = read_nb(cfg.nbs_path/name).cells[0].source[2:].partition('\n\n> ')
+            if '<' in title: raise ValueError(f'{name}: its title holds HTML, which would run on every page')
             if name[0] in '01': title = f'{int(name[:2])} {title}'
             pages.append({'name': name, 'section': entry['section'], 'title': title, 'description': text,
                           'output-file': re.sub(r'^\d+_', '', name).replace('.ipynb', '.html')})
@@ -204,9 +205,11 @@ def _gfm(page: dict, nb, folder: Path, to: dict[str, str]) -> str:
 
 def readme() -> str: # The text of README.md
     "The home page as the repository's README; its pictures go to `index_files/`."
-    pages, folder = read_pages(), get_config().config_path/'index_files'
+    cfg, pages = get_config(), read_pages()
     to = {page['name']: f"nbs/{page['name']}" for page in pages}
-    return _gfm(pages[0], _prepared(pages[0]), folder, to).replace('src="theme/', 'src="nbs/theme/')
+    text = _gfm(pages[0], _prepared(pages[0]), cfg.config_path/'index_files', to)
+    site = cfg.doc_host + cfg.doc_baseurl   # which alone has the book
+    return text.replace('src="theme/', 'src="nbs/theme/').replace('](fastlesson.epub', f']({site}/fastlesson.epub')
 
 # %% ../nbs/92_site.ipynb #build
 LOST = {'title': 'No such page', 'description': '', 'output-file': '404.html', 'lost': True}

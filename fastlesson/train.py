@@ -8,7 +8,9 @@ __all__ = ['log_softmax', 'cross_entropy', 'cross_entropy_grad', 'CrossEntropy',
 # %% ../nbs/09_train.ipynb #imports
 #| fold: Setup: what the package needs
 import io
+import math
 import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -134,6 +136,14 @@ class History(NamedTuple):
     "How a training went."
     loss: list[float] # Of each batch, before its step
     accuracy: list[float] # On the validation set, after each epoch
+    @classmethod
+    def of(cls, losses: list[Tensor], accuracies: list[float]) -> 'History':
+        "Losses as numbers, with a warning if the last is not finite."
+        losses = [loss.item() for loss in losses]
+        if not math.isfinite(losses[-1]):
+            warnings.warn(f"the last loss is {losses[-1]}: the training has diverged, "
+                          "and a smaller lr may help", stacklevel=4)
+        return cls(losses, accuracies)
 
 # %% ../nbs/09_train.ipynb #fit
 @torch.no_grad()
@@ -173,4 +183,4 @@ def fit(
                 bar.update()
             accuracies.append(accuracy(model.predict(x_valid), y_valid))
             bar.set_description(f'epoch {epoch + 1}: {accuracies[-1]:.1%} right')
-    return History([loss.item() for loss in losses], accuracies)
+    return History.of(losses, accuracies)

@@ -168,6 +168,8 @@ def test_a_generator_may_answer():
 def test_results_that_are_no_tensors_are_refused():
     with pytest.raises(TypeError, match='fn returns .*tuple'): check_grads(lambda x: (x, x), relu_grad, three())
     with pytest.raises(TypeError, match='fn returns torch.float32'): check_grads(lambda x: x.float(), relu_grad, three())
+    for narrow in torch.Tensor.float, torch.Tensor.half:
+        with pytest.raises(TypeError, match='fn computes in float32 inside'): check_grads(lambda x: narrow(x).sin().double(), lambda x, g: g * x.cos(), three())
     with pytest.raises(RuntimeError, match='float32 tensor that is not among its inputs'): check_grads(torch.nn.Linear(3, 2), relu_grad, torch.ones(4, 3))
     with pytest.raises(ValueError, match='not finite'): check_grads(torch.log, lambda x, g: g / x, -three().abs())
     with pytest.raises(ValueError, match='called again'): check_grads(lambda x: x * torch.rand(3, dtype=x.dtype), relu_grad, three())
@@ -242,3 +244,8 @@ def test_out_grad_may_be_a_number_or_an_array():
     x = three()
     assert check_grads(lambda x: x.sin().sum(), lambda x, g: g * x.cos(), x, out_grad=2.).ok
     assert check_grads(torch.sin, lambda x, g: g * x.cos(), x, out_grad=x.numpy()).ok
+
+
+def test_whole_numbers_are_not_taken_for_float32():
+    "Results that float32 can hold are no sign that it was used: zeros, counts, halves."
+    for fn in torch.relu, torch.sign, torch.round, lambda x: (x > 0).double().sum() / 2, lambda x: x * 0 + .5: check_grads(fn, lambda x, g: g * 0, -three().abs())

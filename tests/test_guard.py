@@ -31,6 +31,7 @@ CALLS = {   # with something that is no tensor
     'weights of layer_stats': lambda bad: layer_stats(torch.ones(2, 2), [bad]), 'Linear': lambda bad: Linear(*PARAMS[:2])(bad),
     'log_softmax': log_softmax, 'CrossEntropy': lambda bad: CrossEntropy()(bad, torch.tensor([0, 1])),
     'cross_entropy': lambda bad: cross_entropy(bad, torch.tensor([0, 1])), 'target of cross_entropy': lambda bad: cross_entropy(torch.ones(2, 2), bad),
+    'mean_gradients': lambda bad: mean_gradients([bad], 1), 'images of show_images': show_images,
     'cross_entropy_grad': lambda bad: cross_entropy_grad(bad, torch.tensor([0, 1])), 'accuracy': lambda bad: accuracy(bad, torch.tensor([0, 1]))}
 
 

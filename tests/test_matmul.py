@@ -62,6 +62,16 @@ def test_negative_view(name):
 def test_sizes(): assert product_sizes(torch.ones(2, 3), torch.ones(3, 4)) == (2, 3, 4)
 
 
+@pytest.mark.parametrize('dtype', [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64], ids=str)
+@pytest.mark.parametrize('name', LADDER)
+def test_integers_wrap_around(name, dtype):
+    "A product that is too large for its dtype is what is left of it modulo a power of two, in all versions alike."
+    bits, low = torch.iinfo(dtype).bits, torch.iinfo(dtype).min
+    a = torch.tensor([[torch.iinfo(dtype).max, 3], [low, 100]], dtype=dtype)
+    exact = [[sum(p * q for p, q in zip(row, column)) for column in a.T.tolist()] for row in a.tolist()]
+    assert LADDER[name](a, a).tolist() == [[(v - low) % 2**bits + low for v in row] for row in exact]
+
+
 @pytest.mark.parametrize('name', LADDER)
 def test_gradients_are_kept_or_refused(name):
     "No version loses a gradient in silence."

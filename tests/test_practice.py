@@ -17,6 +17,7 @@ from torch import nn
 from fastlesson.grading import Message, Task, judge, shapes
 from fastlesson.practice import _grade_file, _state, grade, grade_file, hint, main, progress, solution, tasks
 from fastlesson.processors import practice, without_body
+from pretend import THERE, pretended
 
 CFG, HERE = get_config(), Path(__file__).parent
 TASKS = tasks()
@@ -47,6 +48,8 @@ def test_task(name, device):
     task = TASKS[name]
     assert judge(task, task.solution, device).ok, judge(task, task.solution, device)
     assert judge(task, OTHER[name], device).ok, judge(task, OTHER[name], device)
+    with pretended():
+        for answer in task.solution, OTHER[name]: assert judge(task, answer, THERE).ok, judge(task, answer, THERE)
     source, unsolved = start(name)
     report = judge(task, unsolved, device)
     assert not report.ok and ('Nothing comes back yet' in report) == source.endswith('...'), report

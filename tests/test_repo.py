@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from mutate import cells_of
 CFG = get_config()
 ROOT, BIN = CFG.config_path, Path(sys.executable).parent
 LESSONS = sorted(p for p in CFG.nbs_path.glob('[0-9]*.ipynb') if p.name < '80')
+PLACE = re.compile(r'(?:\]\(|src=")([^)"]+)')   # in Markdown
 MODULES = sorted(CFG.lib_path.glob('[a-z]*.py'))
 INSTRUMENTS, PRODUCTS = {'figures', 'grading', 'measure'}, {'bench', 'bench_processes', 'bench_products', 'book', 'practice', 'processors', 'site'}
 
@@ -45,7 +47,23 @@ def differing(copy, folder, pattern):
 
 def test_exported(copy): assert differing(copy, 'fastlesson', '*.py') == [], 'run `make notebooks`: these are not what the notebooks export'
 def test_clean(copy): assert differing(copy, 'nbs', '*.ipynb') == [], 'run `nbdev_clean`: these notebooks are not clean'
-def test_readme(): assert (ROOT/'README.md').read_text(encoding='utf-8') == readme(), 'run `make readme`: README.md is not what index.ipynb says'
+def test_readme():
+    "README.md is what the home page says, and each of its links and pictures is there."
+    text = (ROOT/'README.md').read_text(encoding='utf-8')
+    assert text == readme(), 'run `make readme`: README.md is not what index.ipynb says'
+    assert [place for place in PLACE.findall(text) if '://' not in place and not (ROOT/place).exists()] == []
+
+
+def test_source_distribution(tmp_path):
+    "It holds what is kept in git, save what serves GitHub, and its description has no relative link."
+    code = 'import sys; from setuptools import build_meta; print(build_meta.build_sdist(sys.argv[1]))'
+    made = subprocess.run([sys.executable, '-c', code, tmp_path], cwd=ROOT, capture_output=True, encoding='utf-8', check=True).stdout.split()[-1]
+    with tarfile.open(tmp_path/made) as archive:
+        names = {name.partition('/')[2] for name in archive.getnames()}
+        about = archive.extractfile(f'{made.removesuffix(".tar.gz")}/PKG-INFO').read().decode()
+    kept = subprocess.run(['git', 'ls-files'], cwd=ROOT, capture_output=True, encoding='utf-8', check=True).stdout.splitlines()
+    assert [name for name in kept if name[0] != '.' and name not in names] == []
+    assert len(PLACE.findall(about)) > 30 and [place for place in PLACE.findall(about) if '://' not in place] == []
 
 
 @pytest.mark.parametrize('path', sorted([*CFG.nbs_path.glob('*.ipynb'), *(ROOT/'practice').glob('*.ipynb')]), ids=lambda p: f'{p.parent.name}/{p.stem}')
@@ -70,7 +88,7 @@ def test_module(module):
     source = module.read_text(encoding='utf-8')
     used = set(imports(ast.parse(source)))
     lesson = module.stem not in INSTRUMENTS | PRODUCTS
-    assert len(source.splitlines()) <= {'bench': 330, 'gradcheck': 255, 'grading': 330, 'limit': 450, 'site': 330, 'figures': 450, 'distributed': 260}.get(module.stem, 250)   # figures: a function for each; limit: the product's order, its packing, its two kernels and the pass are one subject
+    assert len(source.splitlines()) <= {'bench': 330, 'gradcheck': 260, 'grading': 330, 'limit': 450, 'site': 330, 'figures': 450, 'distributed': 260}.get(module.stem, 250)   # figures: a function for each; limit: the product's order, its packing, its two kernels and the pass are one subject
     assert [f'{m}.{name}' for m, name in used if name.startswith('_') and m != module.stem] == [], 'private names stay in their module'
     below = {'bench': {'bench_processes', 'bench_products'}, 'book': {'site'}}.get(module.stem, set())
     assert {m for m, _ in used} & PRODUCTS <= below, 'nobody builds on a product, save the book on the site and the benchmarks on their parts'
@@ -128,8 +146,18 @@ def test_workflow(path):
     flow = yaml.safe_load(path.read_text(encoding='utf-8'))
     assert flow['permissions'] == {}
     for job in flow['jobs'].values():
+        if 'uses' in job:
+            assert job['uses'] == './.github/workflows/test.yml' and job['permissions'] == {'contents': 'read'}
+            continue
         pinned = [re.fullmatch(r'[\w-]+/[\w-]+@[0-9a-f]{40}', step['uses']) for step in job['steps'] if 'uses' in step]
         assert all(pinned) and job['permissions']
         if any('run' in step for step in job['steps']): assert job['permissions'] == {'contents': 'read'}
         for step in job['steps']:
             if 'actions/checkout' in step.get('uses', ''): assert step['with'] == {'persist-credentials': False}
+
+
+def test_nothing_is_published_untested():
+    "The site needs its own tests and all others; a push to main runs those once."
+    flows = {name: yaml.safe_load((ROOT/f'.github/workflows/{name}.yml').read_text(encoding='utf-8')) for name in ('docs', 'test')}
+    assert flows['docs']['jobs']['publish']['needs'] == ['test', 'build'] and flows['docs'][True]['push'] == {'branches': ['main']}   # YAML reads `on` as true
+    assert flows['test'][True] == {'push': {'branches-ignore': ['main']}, 'pull_request': None, 'workflow_call': None}

@@ -2,6 +2,7 @@
 import functools
 import gzip
 import json
+import locale
 import os
 import re
 import shutil
@@ -11,15 +12,18 @@ import threading
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, redirect_stdout
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from html import unescape
 from io import StringIO
 from multiprocessing import get_context
+from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urldefrag, urljoin
 
+import pypandoc
 import pytest
 import yaml
-from axe_playwright_python.sync_playwright import Axe
 from execnb.nbio import mk_cell, read_nb
+from fastcore.basics import AttrDict
 from nbdev.config import get_config
 
 from fastlesson import processors, site
@@ -228,6 +232,7 @@ ALIKE = """() => {   // what looks exactly like a word or line of code or a form
 
 @look_at(PAGES, 1280, 390)
 def test_accessible(page):   # the last look at a page, because it takes things away
+    from axe_playwright_python.sync_playwright import Axe   # read as ASCII where that is the locale's, and it is not
     page.evaluate(ALIKE)
     violations = Axe().run(page, options={'resultTypes': ['violations']}).response['violations']
     assert [(v['id'], [n['target'] for n in v['nodes']][:3]) for v in violations if v['impact'] in ('serious', 'critical')] == []
@@ -402,9 +407,10 @@ def test_search_from_a_folder(browser, home):
     page = browser.new_context(java_script_enabled=False).new_page()
     page.goto((home.folder/'backprop.html').as_uri())
     formulas = page.locator('main math')
-    assert formulas.count() > 50 and formulas.first.bounding_box()['width'] > 5 and page.locator('noscript').first.is_visible()
+    assert formulas.count() > 50 and formulas.first.bounding_box()['width'] > 5 and page.locator('main noscript').is_visible()
     assert '$' not in re.sub(r'\$ ?(\d|pip|make)', '', page.locator('main').inner_text().partition('Setup')[0])   # no formula is left as TeX
     assert page.locator('.fastlesson > img').first.bounding_box()['height'] > 100
+    assert page.locator('button:visible, input:visible, [role=search]:visible').count() == 0   # nothing that does nothing
     page.context.close()
 
 
@@ -543,8 +549,9 @@ def said_by_build():
     with redirect_stdout(StringIO()) as said: site.build(with_quarto=False)
     return said.getvalue()
 
-def test_only_what_changed(tmp_path):
-    "One changed sentence builds one page; a build that fails leaves the last good site alone."
+def test_only_what_changed(tmp_path, monkeypatch):
+    "One changed sentence builds one page; a build that fails leaves the last good site alone. All that where texts are ASCII unless one says otherwise."
+    for name, value in {'LC_ALL': 'C', 'PYTHONUTF8': '0', 'PYTHONCOERCECLOCALE': '0'}.items(): monkeypatch.setenv(name, value)
     root = CFG.config_path
     for name in ('nbs', 'fastlesson'):
         if (root/name).exists(): shutil.copytree(root/name, tmp_path/name, ignore=shutil.ignore_patterns('__pycache__'))
@@ -560,6 +567,7 @@ def test_only_what_changed(tmp_path):
     def page(): return (tmp_path/'_docs'/'forward.html').read_text(encoding='utf-8')
     with ProcessPoolExecutor(1, get_context('spawn'), os.chdir, (tmp_path,)) as elsewhere:
         def build(): return elsewhere.submit(said_by_build).result()
+        assert 'UTF' not in elsewhere.submit(locale.getpreferredencoding, False).result().upper()
         assert f' {len(few)} built anew' in build()
         assert ' 0 built anew' in build()
         module = (tmp_path/'fastlesson'/'forward.py').read_text(encoding='utf-8')
@@ -576,8 +584,28 @@ def test_only_what_changed(tmp_path):
         assert f' {len(few)} built anew' in build() and 'aria-label="Other pages"' in page()
 
 
-def test_missing_package():
+@pytest.mark.parametrize('text', ['```', '~~~~', 'a ````` b', '</div>\n```\n# no heading'])
+def test_fences_in_outputs(text):
+    "What a cell prints or draws ends no fence, whatever it holds."
+    links = processors.links(SimpleNamespace(cells=[]))
+    links.begin()
+    links.cell(AttrDict(cell_type='code', outputs=[{'data': (data := {'text/html': f'<p>{text}</p>'})}]))
+    assert pypandoc.convert_text(data['text/markdown'], 'html', 'markdown').strip() == f'<p>{text}</p>'
+    for plain in (False, True):
+        made = pypandoc.convert_text(site._output(AttrDict(text=text), {}, Path(), plain), 'html', 'markdown').strip()
+        assert unescape(re.fullmatch(r'<pre[^>]*><code>(.*)</code></pre>', made, re.S)[1]) == text
+
+
+def test_title_without_html(monkeypatch):
+    "A title stands in the head of its page and in the list of all pages: HTML in it would run there."
+    nb = SimpleNamespace(cells=[mk_cell('# <script>alert()</script>\n\n> What it is.', 'markdown')])
+    monkeypatch.setattr(site, 'read_nb', lambda path: nb)
+    with pytest.raises(ValueError, match='index.ipynb: its title holds HTML'): site.read_pages()
+
+
+@pytest.mark.parametrize('module', ['site', 'book'])
+def test_missing_package(module):
     "Who has not what the site is built with learns its name."
-    code = "import sys; sys.modules['pypandoc'] = None\nimport fastlesson.site"
+    code = f"import sys; sys.modules['pypandoc'] = None\nimport fastlesson.{module}"
     error = subprocess.run([sys.executable, '-c', code], cwd=CFG.config_path, capture_output=True, text=True).stderr
     assert 'fastlesson.site builds the site and needs pypandoc' in error

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from fastlesson.init import he_std
 from fastlesson.layers import Linear, Model, ReLU
@@ -181,19 +180,12 @@ def test_fit_refuses_before_it_starts():
     assert all(torch.equal(a, b) for a, b in zip(model.params, before))
 
 
-class NoFloat64(TorchDispatchMode):
-    "As Apple's GPUs: no tensor of that kind can be made."
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        out = func(*args, **(kwargs or {}))
-        for t in out if isinstance(out, (tuple, list)) else [out]:
-            if isinstance(t, torch.Tensor) and t.dtype == torch.float64: raise TypeError(f'{func} made float64')
-        return out
-
-
-def test_nothing_is_made_in_float64():
+@pytest.mark.parametrize('lr', [1e9, 1e30])
+def test_fit_says_when_it_diverges(lr):
     x, target, model = problem()
-    with NoFloat64(): fit(model, x, target, x, target, epochs=1)
-    with pytest.raises(TypeError, match='made float64'), NoFloat64(): x.double()   # the guard guards
+    with pytest.warns(UserWarning, match=r'the last loss is (nan|inf): the training has diverged, and a smaller lr may help') as said:
+        history = fit(model, x * 1e20, target, x, target, epochs=2, lr=lr)
+    assert said[0].filename == __file__ and not math.isfinite(history.loss[-1])
 
 
 def test_the_default_device_is_left_alone():

@@ -23,8 +23,9 @@ def numeric_grad(
     return grad
 
 def product(x): return (x.sin() * x.flip(0)).sum() + x.flatten()[0]**3
-def curves(device, dtype):   # always in float64: differences need its digits
-    return [(product, x, step) for (x,), step in zip(shapes('n d')(device, torch.float64), (1e-3, 1e-4, 1e-3, 1e-2))]   # entry by entry, so not for the largest
+def curves(device, dtype):   # always in float64, since differences need its digits, and on the CPU, since not all GPUs have it
+    drawn = shapes('n d')(device if device == 'meta' else 'cpu', torch.float64)
+    return [(product, x, step) for (x,), step in zip(drawn, (1e-3, 1e-4, 1e-3, 1e-2))]   # entry by entry, so not for the largest
 def sided(fn, x, ahead, behind, width):
     "Differences between `ahead` and `behind` steps of `x`, divided by `width`, entry by entry."
     shifts = torch.eye(x.numel(), dtype=x.dtype, device=x.device).view(-1, *x.shape)

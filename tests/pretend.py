@@ -1,0 +1,71 @@
+"""A device that isn't there, so that a machine without a GPU finds what would fail on one: as far as Python can tell, tensors on
+`cpu:0` lie on another device than those on `cpu`. They don't meet, become no arrays, and have no float64, as on Apple's GPUs."""
+from contextlib import contextmanager
+from io import BytesIO
+from unittest.mock import patch
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+THERE = torch.device('cpu:0')
+_storages = {}   # what lies there: by its address, and kept, so that nothing else comes to lie at it
+
+
+def _address(t):
+    try: return t.untyped_storage().data_ptr()
+    except RuntimeError: return 0   # what torch.func computes with has none
+def _tensors(*trees): return [t for t in tree_leaves(trees) if isinstance(t, Tensor)]
+def there(t): return _address(t) in _storages
+def _put(t, on):
+    if (at := _address(t)) and on: _storages[at] = t.untyped_storage()
+    else: _storages.pop(at, None)
+    return t
+
+
+class _Operations(TorchDispatchMode):
+    "Operations give tensors where their operands are, or where they are told."
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        given, device = _tensors(args, kwargs), (kwargs or {}).get('device')
+        name = func.overloadpacket.__name__
+        of_all = [there(t) for t in given if _address(t)]
+        of_arrays = [there(t) for t in given if _address(t) and t.ndim]   # a scalar may come from anywhere
+        places = of_arrays or of_all
+        if name.startswith('index') and of_all[0]: places = [True]   # as may the numbers of its rows
+        if name not in ('copy_', '_to_copy') and len({*places}) > 1:
+            raise RuntimeError(f'{name} gets tensors on two devices: {[(tuple(t.shape), there(t)) for t in given]}')
+        if device == THERE and (kwargs or {}).get('generator'): raise RuntimeError(f"{name}: the device needs a generator of its own")
+        old, out = {_address(t) for t in given}, func(*args, **kwargs or {})
+        for t in _tensors(out):
+            if _address(t) not in old and name != 'set_': _put(t, device == THERE if device else any(places))
+            if there(t) and t.dtype in (torch.float64, torch.complex128): raise TypeError(f'{name} makes {t.dtype} on the device')
+        return out
+
+
+class _Methods(TorchFunctionMode):
+    "What Python asks a tensor without an operation: where it is, to come or go, to be an array."
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs, name = kwargs or {}, getattr(func, '__name__', '')
+        x = args[0] if args and isinstance(args[0], Tensor) else None
+        if x is not None and there(x):
+            if func == Tensor.device.__get__: return THERE
+            if name in ('numpy', '__array__'): raise TypeError('a tensor on the device becomes no array')
+        to = [a for a in (*args[1:], *kwargs.values()) if isinstance(a, (str, torch.device, Tensor))] if name == 'to' else ['cpu'] if name == 'cpu' else []
+        out = func(*args, **kwargs)
+        for at in to:   # copied, since a CPU's `to` gives what it has got
+            on = there(at) if isinstance(at, Tensor) else torch.device(at) == THERE
+            if there(out) != on: out = _put(out.clone() if _address(out) == _address(x) else out, on)
+        if name in ('tensor', 'as_tensor', 'from_numpy', 'frombuffer'): _put(out, kwargs.get('device') == THERE)
+        return out
+
+
+@contextmanager
+def pretended():
+    "While this lasts `cpu:0` is another device."
+    def put(storage, _): return _storages.setdefault(storage.data_ptr(), storage)   # what was saved comes back to where it was
+    def load(file, map_location=None, _load=torch.load, **options):
+        sent = isinstance(file, BytesIO) and options == {'weights_only': False}   # by another process
+        return _load(file, map_location=put if map_location in (None, THERE) and not sent else map_location, **options)
+    with patch('torch.load', load), _Methods(), _Operations(): yield
