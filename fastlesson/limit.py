@@ -211,7 +211,7 @@ def matmul_strip(
 # %% ../nbs/10_limit.ipynb #kernel-tile
 @_bare
 def _tile(a, b, c, more):
-    "c = a @ b for up to six rows of c and WIDTH columns, added to c if there is more; c stays in registers."
+    "c = a @ b, or c += a @ b if there is more: six rows and WIDTH columns of c, in registers."
     last = len(a) - 1   # its numbers also serve for rows that aren't there
     c0 = c1 = c2 = c3 = c4 = c5 = zeros(c)
     if more:

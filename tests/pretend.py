@@ -6,22 +6,24 @@ from unittest.mock import patch
 
 import torch
 from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 THERE = torch.device('cpu:0')
-_storages = {}   # what lies there: by its address, and kept, so that nothing else comes to lie at it
+_marks = {}   # weak references to the memory that lies there, which give back the numbers and keep the handle from being given out again
 
 
-def _address(t):
-    try: return t.untyped_storage().data_ptr()
-    except RuntimeError: return 0   # what torch.func computes with has none
+def _memory(t):
+    try: return t.untyped_storage()
+    except RuntimeError: return None   # what torch.func computes with has none
+def _handle(t): return getattr(_memory(t), '_cdata', None)
 def _tensors(*trees): return [t for t in tree_leaves(trees) if isinstance(t, Tensor)]
-def there(t): return _address(t) in _storages
+def there(t): return _handle(t) in _marks
 def _put(t, on):
-    if (at := _address(t)) and on: _storages[at] = t.untyped_storage()
-    else: _storages.pop(at, None)
+    if on and (memory := _memory(t)) is not None: _marks[memory._cdata] = StorageWeakRef(memory)
+    else: _marks.pop(_handle(t), None)
     return t
 
 
@@ -30,16 +32,16 @@ class _Operations(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         given, device = _tensors(args, kwargs), (kwargs or {}).get('device')
         name = func.overloadpacket.__name__
-        of_all = [there(t) for t in given if _address(t)]
-        of_arrays = [there(t) for t in given if _address(t) and t.ndim]   # a scalar may come from anywhere
+        of_all = [there(t) for t in given if _handle(t)]
+        of_arrays = [there(t) for t in given if _handle(t) and t.ndim]   # a scalar may come from anywhere
         places = of_arrays or of_all
-        if name.startswith('index') and of_all[0]: places = [True]   # as may the numbers of its rows
+        if name.startswith('index') and of_all[:1] == [True]: places = [True]   # as may the numbers of its rows
         if name not in ('copy_', '_to_copy') and len({*places}) > 1:
             raise RuntimeError(f'{name} gets tensors on two devices: {[(tuple(t.shape), there(t)) for t in given]}')
         if device == THERE and (kwargs or {}).get('generator'): raise RuntimeError(f"{name}: the device needs a generator of its own")
-        old, out = {_address(t) for t in given}, func(*args, **kwargs or {})
+        old, out = {_handle(t) for t in given}, func(*args, **kwargs or {})
         for t in _tensors(out):
-            if _address(t) not in old and name != 'set_': _put(t, device == THERE if device else any(places))
+            if _handle(t) not in old and name != 'set_': _put(t, device == THERE if device else any(places))
             if there(t) and t.dtype in (torch.float64, torch.complex128): raise TypeError(f'{name} makes {t.dtype} on the device')
         return out
 
@@ -56,7 +58,7 @@ class _Methods(TorchFunctionMode):
         out = func(*args, **kwargs)
         for at in to:   # copied, since a CPU's `to` gives what it has got
             on = there(at) if isinstance(at, Tensor) else torch.device(at) == THERE
-            if there(out) != on: out = _put(out.clone() if _address(out) == _address(x) else out, on)
+            if there(out) != on: out = _put(out.clone() if _handle(out) == _handle(x) else out, on)
         if name in ('tensor', 'as_tensor', 'from_numpy', 'frombuffer'): _put(out, kwargs.get('device') == THERE)
         return out
 
@@ -64,7 +66,9 @@ class _Methods(TorchFunctionMode):
 @contextmanager
 def pretended():
     "While this lasts `cpu:0` is another device."
-    def put(storage, _): return _storages.setdefault(storage.data_ptr(), storage)   # what was saved comes back to where it was
+    def put(memory, _):   # what was saved comes back to where it was
+        _marks[memory._cdata] = StorageWeakRef(memory)
+        return memory
     def load(file, map_location=None, _load=torch.load, **options):
         sent = isinstance(file, BytesIO) and options == {'weights_only': False}   # by another process
         return _load(file, map_location=put if map_location in (None, THERE) and not sent else map_location, **options)

@@ -124,7 +124,7 @@ bring('cache_view', (root, {n, lines, length, order, block}) => {
         choose('A line holds', Object.fromEntries([1, 2, 4, 8].filter(l => n % l == 0).map(l => [l, `ℓ = ${l}`])), length, value => { length = +value; rerun() })),
       cacheSlider.element, bar.element, live.element,
       div('stage', stage, div('sides', scrolling('What this run moves', counts), scrolling('All runs', totals))),
-      hint('Light: in the cache. Solid: a hit. Cross: a miss.')],
+      hint('Faint: in the cache. Solid: a hit. Cross: a miss.')],
     get state() { later.now(); return {n, lines, length, order, block, step: bar.step, count, steps, formula: predict(n, lines, length, order, block), end: at,
       totals: ends.map(row => row.map(({moved}) => moved)), ...now} }}
 })
