@@ -183,6 +183,7 @@ def column_linear(
     group=None, # Processes that take part; default: all
 ) -> Tensor: # This rank's columns of the output, shape `(n, h / p)`
     "Linear layer, its weight split by columns: a sum over ranks in the backward pass."
+    fits('x (n, d), w (d, h), b (h)', x, w, b)
     return linear(_Copy.apply(x, group), w, b)
 
 def row_linear(
@@ -192,6 +193,7 @@ def row_linear(
     group=None, # Processes that take part; default: all
 ) -> Tensor: # The whole output, shape `(n, m)`
     "Linear layer, its weight split by rows: a sum over ranks in the forward pass."
+    fits('x (n, h), w (h, m), b (m)', x, w, b)
     return _Sum.apply(x @ w, group) + b
 
 # %% ../nbs/12_distributed.ipynb #ring

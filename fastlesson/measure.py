@@ -89,7 +89,8 @@ def machine() -> dict: # Name, processor, cores, instruction set, accelerator or
     gpu = torch.accelerator.current_accelerator().type if there else None
     if gpu == 'cuda': gpu = torch.cuda.get_device_name()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
-    name = gpu or f"{cpu}, {cores} core{'s' * (cores > 1)}"
+    # not all accelerators have a name of their own: all of Apple's are 'mps'
+    name = gpu if there and torch.cuda.is_available() else f"{cpu}, {cores} core{'s' * (cores > 1)}" + f', {gpu}' * there
     return {'name': name, 'cpu': cpu, 'cores': cores,
             'capability': torch.backends.cpu.get_cpu_capability(), 'gpu': gpu,
             'system': platform.system()}

@@ -200,7 +200,12 @@ def _prepared(page: dict):   # its notebook, as the processors leave it
 
 def _gfm(page: dict, nb, folder: Path, to: dict[str, str]) -> str:
     "A page as GitHub's markdown; pictures go to `folder`."
-    text = f"# {page['title']}\n\n> {page['description']}\n\n{_markdown(nb, folder, to, plain=True)}"
+    def place(heading):   # pandoc's name for it, where GitHub has another
+        words = re.sub(r'[^\w\s.-]', '', heading[1].lower()).split()
+        name = re.sub('^[^a-z]+', '', '-'.join(words))
+        return heading[0] if name == '-'.join(words).replace('.', '') else f'<a id="{name}"></a>\n\n{heading[0]}'
+    text = re.sub('^##+ (.*)$', place, _markdown(nb, folder, to, plain=True), flags=re.M)
+    text = f"# {page['title']}\n\n> {page['description']}\n\n{text}"
     return pypandoc.convert_text(text, 'gfm', 'markdown-smart', ['--wrap=none'])
 
 def readme() -> str: # The text of README.md
@@ -208,8 +213,9 @@ def readme() -> str: # The text of README.md
     cfg, pages = get_config(), read_pages()
     to = {page['name']: f"nbs/{page['name']}" for page in pages}
     text = _gfm(pages[0], _prepared(pages[0]), cfg.config_path/'index_files', to)
-    site = cfg.doc_host + cfg.doc_baseurl   # which alone has the book
-    return text.replace('src="theme/', 'src="nbs/theme/').replace('](fastlesson.epub', f']({site}/fastlesson.epub')
+    site, about = cfg.doc_host + cfg.doc_baseurl, pages[0]['description']
+    text = text.replace(about, f'{about} **[Read the lessons on the site]({site}/).**', 1)
+    return text.replace('src="theme/', 'src="nbs/theme/').replace('](fastlesson.epub', f']({site}/fastlesson.epub')   # which alone has the book
 
 # %% ../nbs/92_site.ipynb #build
 LOST = {'title': 'No such page', 'description': '', 'output-file': '404.html', 'lost': True}

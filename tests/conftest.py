@@ -54,14 +54,20 @@ def pytest_terminal_summary(terminalreporter, config):
     for reason, n in reasons.most_common(): terminalreporter.write_line(f'{n} skipped: {reason}')
 
 
+def chromium(own):
+    "A browser on the path, or else Playwright's `own` or Chrome on a Mac, if there is one."
+    names = map(shutil.which, ('chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome'))
+    return next(filter(None, [*names, *filter(os.path.exists, (own, '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'))]), None)
+
+
 @pytest.fixture(scope='module')   # not the session: its event loop would be in the way of the notebooks
 def browser():
     from playwright.sync_api import sync_playwright   # a machine that only runs notebooks needs none
-    path = next(filter(None, map(shutil.which, ('chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome'))), None)
-    if not path:
-        missing = 'no Chromium on the path (Debian: apt install chromium-headless-shell)'
-        (pytest.fail if os.environ.get('CI') else pytest.skip)(missing)
     with sync_playwright() as p:
+        path = chromium(p.chromium.executable_path)
+        if not path:
+            missing = 'no Chromium on the path (Debian: apt install chromium-headless-shell)'
+            (pytest.fail if os.environ.get('CI') else pytest.skip)(missing)
         browser = p.chromium.launch(executable_path=path, args=['--no-sandbox', '--disable-gpu'])
         yield browser
         browser.close()

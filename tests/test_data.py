@@ -8,6 +8,7 @@ import struct
 import tempfile
 import threading
 import time
+import tracemalloc
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from math import prod
 from pathlib import Path
@@ -103,8 +104,11 @@ def check(tensors):
 def test_bad_file(tmp_path, content, fault):
     path = tmp_path/'file'
     path.write_bytes(content)
+    tracemalloc.start()
     with pytest.raises(ValueError, match=fault) as e: data.read_idx(path)
-    assert str(path) in str(e.value)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert str(path) in str(e.value) and most < 5_000_000
 
 
 def test_folder(tmp_path, monkeypatch):

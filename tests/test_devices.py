@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import torch
 
+from fastlesson.gradcheck import check_grads
 from fastlesson.matmul import LADDER, error_bound
 from pretend import THERE, pretended
 
@@ -30,3 +31,9 @@ def test_pretended():
         assert {t.device for t in (x, x.T, x[0], x + 1, 2 * x, x.relu(), y.to(x), torch.tensor([1.], device=x.device), torch.zeros_like(x), x + torch.tensor(1.))} == {THERE}
         assert {t.device for t in (y, x.cpu(), x.to('cpu'), x.cpu().double(), torch.zeros(2), y.copy_(x))} == {torch.device('cpu')}
         assert x[torch.tensor([0, 1])].device == THERE and x.cpu().numpy().sum() == x.sum().item() == 9
+
+
+def test_check_grads_takes_differences_on_the_cpu():
+    with pretended():
+        x, w = torch.randn(4, 3).to(THERE), torch.randn(3, 2).to(THERE)
+        assert check_grads(torch.matmul, lambda x, w, g: (g @ w.T, x.T @ g), x, w).ok

@@ -8,7 +8,7 @@ import torch
 
 from fastlesson.backprop import forward_backward, linear_grad, mse_grad, relu_grad
 from fastlesson.depth import layer_stats
-from fastlesson.distributed import allreduce_time, fit_parallel, mean_gradients, spawn
+from fastlesson.distributed import allreduce_time, column_linear, fit_parallel, mean_gradients, row_linear, spawn
 from fastlesson.figures import (Figure, backward_pass, cache_view, digit_reader, graph_view, init_explorer, init_layer, pixel_view, predict,
                                 ring_view, show_images, step_slider, training_view)
 from fastlesson.forward import Params, check_inputs, forward, linear, mse, relu
@@ -31,6 +31,7 @@ CALLS = {   # with something that is no tensor
     'weights of layer_stats': lambda bad: layer_stats(torch.ones(2, 2), [bad]), 'Linear': lambda bad: Linear(*PARAMS[:2])(bad),
     'log_softmax': log_softmax, 'CrossEntropy': lambda bad: CrossEntropy()(bad, torch.tensor([0, 1])),
     'cross_entropy': lambda bad: cross_entropy(bad, torch.tensor([0, 1])), 'target of cross_entropy': lambda bad: cross_entropy(torch.ones(2, 2), bad),
+    'column_linear': lambda bad: column_linear(bad, *PARAMS[:2]), 'row_linear': lambda bad: row_linear(bad, *PARAMS[:2]),
     'mean_gradients': lambda bad: mean_gradients([bad], 1), 'images of show_images': show_images,
     'cross_entropy_grad': lambda bad: cross_entropy_grad(bad, torch.tensor([0, 1])), 'accuracy': lambda bad: accuracy(bad, torch.tensor([0, 1]))}
 

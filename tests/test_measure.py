@@ -117,7 +117,11 @@ sys.modules |= {'ipykernel.zmqshell': types.ModuleType('zmqshell'), 'ipywidgets'
 with warnings.catch_warnings(record=True) as seen:
     from fastlesson import bench, data, train
 print([str(w.message) for w in seen if 'IProgress' in str(w.message)])
-bench.measure({'a': int}, seconds=.001, rounds=1)"""
+bench.measure({'a': int}, seconds=.001, rounds=1)
+import torch
+from fastlesson.layers import Linear, Model
+x, y = torch.ones(4, 2), torch.zeros(4, dtype=torch.int64)
+train.fit(Model([Linear(torch.zeros(2, 3), torch.zeros(3))], train.CrossEntropy()), x, y, x, y, epochs=1)"""
     done = subprocess.run([sys.executable, '-c', script], env=os.environ | {'TQDM_DISABLE': '1'}, capture_output=True, encoding='utf-8')
     assert (done.returncode, done.stdout, done.stderr) == (0, '[]\n', '')
 
@@ -136,3 +140,13 @@ def test_no_accelerator(monkeypatch):
     monkeypatch.setattr(torch.accelerator, 'is_available', lambda: False)
     monkeypatch.setattr(torch.accelerator, 'current_accelerator', absent)
     assert m.machine()['gpu'] is None
+
+
+@pytest.mark.parametrize('kind', ['mps', 'xpu'])
+def test_accelerators_without_a_name(monkeypatch, kind):
+    "All of Apple's GPUs are called mps: the processor tells the machines apart."
+    monkeypatch.setattr(torch.accelerator, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.accelerator, 'current_accelerator', lambda: torch.device(kind))
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    found = m.machine()
+    assert found['gpu'] == kind and found['name'].startswith(found['cpu']) and found['name'].endswith(f', {kind}')

@@ -1,4 +1,7 @@
 "Every notebook runs by itself, on every data set at hand, and prints what is stored in it."
+import builtins
+import dis
+import inspect
 import json
 import os
 import re
@@ -6,10 +9,12 @@ import subprocess
 import sys
 from contextlib import nullcontext
 from datetime import date
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 import torch
-from execnb.nbio import read_nb, write_nb
+from execnb.nbio import mk_cell, nb2str, new_nb, read_nb, write_nb
 from execnb.shell import CaptureShell
 from fastcore.xtras import working_directory
 from nbdev.clean import clean_nb
@@ -72,6 +77,19 @@ def alike(a, b):
     return a == b
 
 
+def undefined(nb):
+    "Names that the functions of a notebook's module use, and that it has not."
+    found = re.search(r'^#\| *default_exp (.*)', '\n'.join(cell.source for cell in nb.cells), re.M)
+    if not found: return set()
+    module = vars(import_module(f'fastlesson.{found[1]}'))
+    def used(code):
+        for step in dis.get_instructions(code):
+            if step.opname == 'LOAD_GLOBAL': yield step.argval
+        for inner in code.co_consts:
+            if inspect.iscode(inner): yield from used(inner)
+    return {*used(compile(Path(module['__file__']).read_text(encoding='utf-8'), found[1], 'exec'))} - {*module, *dir(builtins)}
+
+
 def committed(path):
     "The sources of a notebook's code cells as they were last committed, by id."
     shown = subprocess.run(['git', 'show', f'HEAD:./{path.name}'], cwd=path.parent, capture_output=True, encoding='utf-8')
@@ -96,27 +114,29 @@ def store(nb, ran, path, device):
 
 
 def pytest_generate_tests(metafunc):
-    "What loads data runs on every data set at hand, the rest once."
+    "What loads data runs on the digits too, as if they were on another device; the rest runs once."
     if 'path' not in metafunc.fixturenames: return
     datasets = metafunc.config.datasets
-    runs = [(path, name) for name in datasets for path in NOTEBOOKS if name == datasets[-1] or 'load_data' in path.read_text(encoding='utf-8')]
-    metafunc.parametrize('path, dataset', runs, ids=[f'{name}-{path.stem}' for path, name in runs])
+    loading = [path for path in NOTEBOOKS if 'load_data' in path.read_text(encoding='utf-8')]
+    runs = [(path, 'digits', True) for path in loading] + [(path, datasets[-1], False) for path in NOTEBOOKS]
+    metafunc.parametrize('path, dataset, elsewhere', runs, ids=[f"{'elsewhere' if there else name}-{path.stem}" for path, name, there in runs])
 
 
-def test_notebook(path, dataset, device, monkeypatch, request, tmp_path):
+def test_notebook(path, dataset, elsewhere, device, monkeypatch, request, tmp_path):
     storing, cuda = request.config.getoption('--store'), request.config.getoption('--cuda')
-    if storing and dataset != 'mnist': pytest.skip('outputs are stored from MNIST')
+    if storing and elsewhere: pytest.skip('outputs are stored from MNIST')
     if dataset == 'digits': monkeypatch.setenv('FASTLESSON_DATASET', 'digits')
     if not storing:   # nothing depends on what is timed, so a fiftieth of the time will do
         autorange = Timer.blocked_autorange
         monkeypatch.setattr(Timer, 'blocked_autorange', lambda timer, min_run_time=.2: autorange(timer, min_run_time=min_run_time / 50))
     skip = set(CFG.tst_flags.split()) - ({'cuda'} if cuda else set()) - ({'slow'} if storing else set())
     lesson = path.name[:2] < '80'   # a lesson runs in any folder; home and tools need the repository
-    pretends = dataset != request.config.datasets[-1] and device.type == 'cpu'   # a second run may show something else, too
-    if pretends: monkeypatch.setenv('FASTLESSON_DEVICE', str(THERE))
-    nb, ran = run(path, skip, tmp_path if lesson else path.parent, pretended if pretends else nullcontext)
+    elsewhere &= device.type == 'cpu'   # one that is there is better
+    if elsewhere: monkeypatch.setenv('FASTLESSON_DEVICE', str(THERE))
+    nb, ran = run(path, skip, tmp_path if lesson else path.parent, pretended if elsewhere else nullcontext)
+    if not elsewhere: assert undefined(nb) == set(), 'an import that is not exported?'
     if storing: return store(nb, ran, path, device)
-    if dataset != 'mnist' or device.type != 'cpu': return
+    if elsewhere or dataset != 'mnist' or device.type != 'cpu': return
     stored = {c.id: c for c in read_nb(path).cells}
     for cell, directives in ran:
         if 'varies' in directives: continue
@@ -128,3 +148,26 @@ def test_nothing_is_stored_without_mnist():
     said = subprocess.run([sys.executable, '-m', 'pytest', '--store', __file__], capture_output=True, encoding='utf-8', cwd=CFG.config_path,
                           env=os.environ | {'FASTLESSON_DATASET': 'digits'})
     assert said.returncode == 4 and '--store: outputs are stored from MNIST, which is not at hand' in said.stderr
+
+
+def notebook(tmp_path, source, *outputs):
+    (cell := mk_cell(source, id='small')).outputs = [*outputs]
+    (path := tmp_path/'01_small.ipynb').write_text(nb2str(new_nb([mk_cell('# Small', 'markdown'), cell])), encoding='utf-8')
+    return path
+
+
+def test_a_cell_that_fails_is_shown(tmp_path):
+    with pytest.raises(pytest.fail.Exception, match="01_small.ipynb, cell 'small':\nx = 1\nassert x == 2"): run(notebook(tmp_path, 'x = 1\nassert x == 2'), set(), tmp_path)
+
+
+@pytest.mark.parametrize('stored, kept', [('0.123457', True), ('0.123556', False), ('none', False)])
+def test_what_says_nothing_new_stays(tmp_path, monkeypatch, stored, kept):
+    "An output that differs by its last digit is not stored anew, nor is the date; another one is."
+    source = "print('0.123456')"
+    path = notebook(tmp_path, source, {'output_type': 'stream', 'name': 'stdout', 'text': [f'{stored}\n']})
+    monkeypatch.setitem(globals(), 'committed', lambda path: {'small': source})
+    (nb := read_nb(path)).metadata['checked'] = {'date': 'before'}
+    write_nb(nb, path)
+    store(*run(path, set(), tmp_path), path, 'cpu')
+    after = read_nb(path)
+    assert ''.join(after.cells[1].outputs[0].text).strip() == (stored if kept else '0.123456') and (after.metadata.checked.date == 'before') == kept

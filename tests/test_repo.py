@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -15,6 +16,7 @@ from nbdev.clean import clean_nb
 from nbdev.config import get_config
 
 import fastlesson
+from conftest import chromium, pytest_terminal_summary
 from fastlesson.processors import PYTHON
 from fastlesson.site import readme
 from mutate import cells_of
@@ -52,6 +54,7 @@ def test_readme():
     text = (ROOT/'README.md').read_text(encoding='utf-8')
     assert text == readme(), 'run `make readme`: README.md is not what index.ipynb says'
     assert [place for place in PLACE.findall(text) if '://' not in place and not (ROOT/place).exists()] == []
+    assert f']({CFG.doc_host}{CFG.doc_baseurl}/)' in text
 
 
 def test_source_distribution(tmp_path):
@@ -63,6 +66,8 @@ def test_source_distribution(tmp_path):
         about = archive.extractfile(f'{made.removesuffix(".tar.gz")}/PKG-INFO').read().decode()
     kept = subprocess.run(['git', 'ls-files'], cwd=ROOT, capture_output=True, encoding='utf-8', check=True).stdout.splitlines()
     assert [name for name in kept if name[0] != '.' and name not in names] == []
+    assert {f'License-File: {name}' for name in ('LICENSE', 'fastlesson/digits-LICENSE.txt')} <= {*about.splitlines()} and 'CC BY 4.0' in (ROOT/'fastlesson/digits-LICENSE.txt').read_text(encoding='utf-8')
+    assert 'Classifier: Intended Audience :: Education' in about and f'Project-URL: Lessons, {CFG.doc_host}{CFG.doc_baseurl}' in about
     assert len(PLACE.findall(about)) > 30 and [place for place in PLACE.findall(about) if '://' not in place] == []
 
 
@@ -88,7 +93,7 @@ def test_module(module):
     source = module.read_text(encoding='utf-8')
     used = set(imports(ast.parse(source)))
     lesson = module.stem not in INSTRUMENTS | PRODUCTS
-    assert len(source.splitlines()) <= {'bench': 330, 'gradcheck': 260, 'grading': 330, 'limit': 450, 'site': 330, 'figures': 450, 'distributed': 260}.get(module.stem, 250)   # figures: a function for each; limit: the product's order, its packing, its two kernels and the pass are one subject
+    assert len(source.splitlines()) <= {'bench': 330, 'gradcheck': 260, 'grading': 330, 'limit': 450, 'site': 330, 'figures': 450, 'distributed': 265}.get(module.stem, 250)   # figures: a function for each; limit: the product's order, its packing, its two kernels and the pass are one subject
     assert [f'{m}.{name}' for m, name in used if name.startswith('_') and m != module.stem] == [], 'private names stay in their module'
     below = {'bench': {'bench_processes', 'bench_products'}, 'book': {'site'}}.get(module.stem, set())
     assert {m for m, _ in used} & PRODUCTS <= below, 'nobody builds on a product, save the book on the site and the benchmarks on their parts'
@@ -161,3 +166,20 @@ def test_nothing_is_published_untested():
     flows = {name: yaml.safe_load((ROOT/f'.github/workflows/{name}.yml').read_text(encoding='utf-8')) for name in ('docs', 'test')}
     assert flows['docs']['jobs']['publish']['needs'] == ['test', 'build'] and flows['docs'][True]['push'] == {'branches': ['main']}   # YAML reads `on` as true
     assert flows['test'][True] == {'push': {'branches-ignore': ['main']}, 'pull_request': None, 'workflow_call': None}
+
+
+def test_any_browser(monkeypatch, tmp_path):
+    "One on the path, Playwright's own, or none."
+    monkeypatch.setenv('PATH', str(tmp_path))
+    (own := tmp_path/'own').touch()
+    assert chromium(str(own)) == str(own) and chromium(str(tmp_path/'none')) is None
+    (found := tmp_path/'chromium').touch(0o755)
+    assert chromium(str(own)) == str(found)
+
+
+def test_skips_have_reasons():
+    "One line for each reason, with how many tests it skipped."
+    said, skipped = [], [SimpleNamespace(longrepr=('file', 1, f'Skipped: {reason}')) for reason in ('no browser', 'no GPU', 'no browser')]
+    reporter = SimpleNamespace(stats={'skipped': skipped}, write_line=said.append)
+    pytest_terminal_summary(reporter, SimpleNamespace(datasets=['digits'], device='cpu'))
+    assert said[1:] == ['2 skipped: no browser', '1 skipped: no GPU']

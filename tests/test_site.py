@@ -258,7 +258,7 @@ def test_switch(open_page):
 
 
 @pytest.mark.parametrize('storage', ['get() { throw new DOMException("denied", "SecurityError") }',
-                                     'value: {getItem: () => null, setItem() { throw new DOMException("full", "QuotaExceededError") }}'], ids=['denied', 'full'])
+                                     'value: new Proxy({}, {set() { throw new DOMException("full", "QuotaExceededError") }})'], ids=['denied', 'full'])
 def test_no_storage(browser, home, storage):
     "A browser that denies storage, or to write to it, costs nothing but the memory of a choice."
     page, faults = browser.new_page(), []
@@ -320,6 +320,16 @@ def test_links(browser, home):
     assert any(urldefrag(link)[1] for links, _ in places.values() for link in links)
     assert sum(len(links) for links, _ in places.values()) > 1000
     page.close()
+
+
+def test_links_in_markdown(home):
+    "Beside each page lies its text for GitHub and for language models; its links lead to places that these know."
+    def slug(heading): return re.sub(r'[^\w -]', '', re.sub(r'<[^>]+>|\[(.*?)\]\(.*?\)', r'\1', heading).replace('$', '').lower()).strip().replace(' ', '-')
+    texts = {path.name: path.read_text(encoding='utf-8') for path in home.folder.glob('*.md')}
+    prose = {name: re.sub(r'^(```|~~~).*?^\1', '', text, flags=re.M | re.S) for name, text in texts.items()}
+    places = {name: {*map(slug, re.findall('^#+ (.*)$', text, re.M)), *re.findall('id="(.*?)"', text)} for name, text in prose.items()}
+    links = [(name, file or name, place) for name, text in prose.items() for file, place in re.findall(r'\]\((\w*\.md)?#([^)]+)\)', text)]
+    assert [link for link in links if link[2] not in places[link[1]]] == [] and len(links) > 200
 
 
 def test_search(open_page):
