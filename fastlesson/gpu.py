@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from .forward import Params, check_inputs
+from .guard import fits
 from .matmul import product_sizes
 
 # %% ../nbs/11_gpu.ipynb #import-triton
@@ -99,6 +100,7 @@ GRID = 2**31 - 1 # Programs that one launch can hold
 def _ready(name: str, x: Tensor) -> None:
     "Refuse what no kernel can run on."
     if triton is None: raise ImportError("this function needs Triton: pip install triton")
+    fits(f'{name} (...) real', x)
     if x.is_cuda and torch.version.cuda and (found := torch.cuda.get_device_capability(x.device)) < (8, 0):
         raise ValueError(f"{name} is on a GPU of compute capability {found[0]}.{found[1]}: Triton needs 8.0")
     if not x.is_cuda and os.environ.get('TRITON_INTERPRET') != '1':
@@ -127,12 +129,12 @@ def matmul_triton(
     tf32: bool = False, # Let float32 operands be rounded to 10 bits, for tensor cores
 ) -> Tensor: # Product, shape `(n, m)`, of the operands' dtype; sums are kept in float32
     "The product by a Triton kernel."
-    n, k, m = product_sizes(a, b)
     _ready('a', a)
     versions = 'naive', 'tiled', 'grouped', 'autotuned', 'persistent'
     if torch.is_grad_enabled() and (a.requires_grad or b.requires_grad):
         raise ValueError("a or b requires a gradient, which this kernel has not: detach() it")
     if version not in versions: raise ValueError(f"version is {version!r}, not one of {versions}")
+    n, k, m = product_sizes(a, b)
     if a.dtype not in (torch.float32, torch.float16, torch.bfloat16):
         raise TypeError(f"a is {a.dtype}: this kernel takes float32, float16 and bfloat16")
     a, b, c = a.resolve_neg(), b.resolve_neg(), a.new_empty(n, m)
@@ -209,8 +211,8 @@ def fused_forward_backward_triton(
     params: Params, # Weights and biases, with one output
 ) -> tuple[Tensor, Params]: # Loss, shape `()`, and the gradient of each parameter
     "Lesson 5's `forward_backward` in two Triton kernels."
-    check_inputs(x, target, params)
     _ready('x', x)
+    check_inputs(x, target, params)
     for name, v in {'x': x, 'target': target}.items():
         if v.dtype != torch.float32: raise TypeError(f"{name} is {v.dtype}, not torch.float32")
     x, target = x.contiguous().resolve_neg(), target.contiguous().resolve_neg()

@@ -103,7 +103,7 @@ def test_nan(version):
 def test_refused():
     a = torch.ones(2, 3, device=DEVICE)
     with pytest.raises(ValueError, match='we need'): matmul_triton(a, a)
-    with pytest.raises(ValueError, match='a is a ndarray'): matmul_triton(a.cpu().numpy(), a.T)
+    with pytest.raises(ValueError, match='a is a numpy.ndarray'): matmul_triton(a.cpu().numpy(), a.T)
     with pytest.raises(ValueError, match='x is a numpy.ndarray'): fused_forward_backward_triton(a.cpu().numpy(), a[:, 0], Params(a, a[0], a, a[0]))
     with pytest.raises(TypeError, match='a is torch.float64: this kernel takes'): matmul_triton(a.double(), a.T.double())
     with pytest.raises(ValueError, match='requires a gradient'): matmul_triton(a, a.T.clone().requires_grad_())
