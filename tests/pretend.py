@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 THERE = torch.device('cpu:0')
 _marks = {}   # weak references to the memory that lies there, which give back the numbers and keep the handle from being given out again
@@ -19,7 +18,9 @@ def _memory(t):
     try: return t.untyped_storage()
     except RuntimeError: return None   # what torch.func computes with has none
 def _handle(t): return getattr(_memory(t), '_cdata', None)
-def _tensors(*trees): return [t for t in tree_leaves(trees) if isinstance(t, Tensor)]
+def _tensors(x):
+    if isinstance(x, Tensor): return [x]
+    return [t for part in x for t in _tensors(part)] if isinstance(x, (tuple, list)) else []
 def there(t): return _handle(t) in _marks
 def _put(t, on):
     if on and (memory := _memory(t)) is not None: _marks[memory._cdata] = StorageWeakRef(memory)
@@ -30,19 +31,20 @@ def _put(t, on):
 class _Operations(TorchDispatchMode):
     "Operations give tensors where their operands are, or where they are told."
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        given, device = _tensors(args, kwargs), (kwargs or {}).get('device')
-        name = func.overloadpacket.__name__
-        of_all = [there(t) for t in given if _handle(t)]
-        of_arrays = [there(t) for t in given if _handle(t) and t.ndim]   # a scalar may come from anywhere
+        kwargs, name = kwargs or {}, func.overloadpacket.__name__
+        given, device = _tensors([*args, *kwargs.values()]), kwargs.get('device')
+        old = [_handle(t) for t in given]
+        of_all = [handle in _marks for handle in old if handle]
+        of_arrays = [handle in _marks for handle, t in zip(old, given) if handle and t.ndim]   # a scalar may come from anywhere
         places = of_arrays or of_all
         if name.startswith('index') and of_all[:1] == [True]: places = [True]   # as may the numbers of its rows
         if name not in ('copy_', '_to_copy') and len({*places}) > 1:
             raise RuntimeError(f'{name} gets tensors on two devices: {[(tuple(t.shape), there(t)) for t in given]}')
-        if device == THERE and (kwargs or {}).get('generator'): raise RuntimeError(f"{name}: the device needs a generator of its own")
-        old, out = {_handle(t) for t in given}, func(*args, **kwargs or {})
+        if device == THERE and kwargs.get('generator'): raise RuntimeError(f"{name}: the device needs a generator of its own")
+        out = func(*args, **kwargs)
         for t in _tensors(out):
             if _handle(t) not in old and name != 'set_': _put(t, device == THERE if device else any(places))
-            if there(t) and t.dtype in (torch.float64, torch.complex128): raise TypeError(f'{name} makes {t.dtype} on the device')
+            if t.dtype in (torch.float64, torch.complex128) and there(t): raise TypeError(f'{name} makes {t.dtype} on the device')
         return out
 
 
