@@ -165,6 +165,11 @@ def test_light(page, home):
     assert page.evaluate(JUMPED) < .1   # what the Web Vitals call good
 
 
+@look_at(['index'], 390)
+def test_what_there_is_fits_a_phone(page):
+    assert page.evaluate('(table => table.scrollWidth - table.clientWidth)(document.querySelector("main table"))') <= 0
+
+
 @look_at(LESSONS, 1280)
 def test_sitting(page):
     offline_only(page)
