@@ -22,8 +22,9 @@ serve: docs                  ## look at the site on this machine
 quarto: .venv/ready          ## bring Quarto into .venv where the network lets it
 	pip install -q quarto-cli && quarto --version || { echo "Quarto could not be fetched: its package takes it from the releases on GitHub. 'make docs' builds the offline edition without it." >&2; exit 1; }
 
+# no process that crashed is replaced: xdist 3.8 would then wait for ever
 test: .venv/ready            ## run every notebook as a test, and tests/, in a process for each core and one more
-	pytest -n auto --max-worker-restart 0   # xdist 3.8 waits for ever once a process has crashed and was replaced
+	pytest -n auto --max-worker-restart 0
 
 test-gpu: .venv/ready        ## the same on a CUDA device, with the cells and tests that need one
 	FASTLESSON_DEVICE=cuda pytest --cuda tests/test_notebooks.py tests/test_devices.py tests/test_distributed.py tests/test_practice.py tests/test_triton.py
