@@ -183,3 +183,11 @@ def test_skips_have_reasons():
     reporter = SimpleNamespace(stats={'skipped': skipped}, write_line=said.append)
     pytest_terminal_summary(reporter, SimpleNamespace(datasets=['digits'], device='cpu'))
     assert said[1:] == ['2 skipped: no browser', '1 skipped: no GPU']
+
+
+def test_a_crash_ends_the_tests(tmp_path):
+    "As `make test` runs them: what crashed is named, and nobody waits for the process that is gone."
+    command = re.search('\tpytest -n auto(.*)', (ROOT/'Makefile').read_text(encoding='utf-8'))[1]
+    for i in range(8): (tmp_path/f'test_{i}.py').write_text('import os\ndef test(): ' + ('os.abort()' if i == 3 else 'pass') + '\n')
+    out = subprocess.run([BIN/'pytest', *f'-n 2 --dist loadfile{command}'.split()], cwd=tmp_path, capture_output=True, encoding='utf-8', timeout=60)
+    assert out.returncode == 1 and "crashed while running 'test_3.py::test'" in out.stdout
