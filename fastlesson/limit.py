@@ -252,6 +252,12 @@ def _pack(b, panel):
     if b.strides[1] == b.itemsize: _copy(b, panel)
     else: _copy(b.T, panel.T)
 
+def _panels(b: Tensor) -> Tensor:
+    "The columns of b in panels of WIDTH, shape `(panels, k, WIDTH)`, filled up with zeros."
+    panels = b.new_zeros(-(-b.shape[1] // WIDTH), len(b), WIDTH)
+    for panel, part in zip(panels, b.split(WIDTH, dim=1)): panel[:, :part.shape[1]] = part
+    return panels
+
 # %% ../nbs/10_limit.ipynb #kernel-dots
 #| fold: Six rows times two columns, and the edges
 @_bare
@@ -404,12 +410,6 @@ def _fused(x, target, w1, b1, w2, b2, hidden, loss, w1_grad, b1_grad, w2_grad, b
 
 # %% ../nbs/10_limit.ipynb #fused
 #| fold: How the pass is called
-def _panels(b: Tensor) -> Tensor:
-    "The columns of b in panels of WIDTH, shape `(panels, k, WIDTH)`, filled up with zeros."
-    panels = b.new_zeros(-(-b.shape[1] // WIDTH), len(b), WIDTH)
-    for panel, part in zip(panels, b.split(WIDTH, dim=1)): panel[:, :part.shape[1]] = part
-    return panels
-
 def fused_forward_backward(
     x: Tensor, # Inputs, shape `(n, n_in)`, float32 on the CPU
     target: Tensor, # What the model should say, shape `(n,)`

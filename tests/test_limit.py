@@ -226,7 +226,7 @@ from fastlesson.matmul import error_bound
 assert limit.WIDTH == 16
 for n, k, m in (49, 1025, 65), (5, 784, 10):
     a, b = torch.randn(n, k), torch.randn(k, m)
-    for matmul in limit.matmul_strip, limit.matmul_tiled:   # the others have no WIDTH
+    for matmul in limit.matmul_ijk, limit.matmul_ikj, limit.matmul_blocked, limit.matmul_strip, limit.matmul_tiled:
         assert ((matmul(a, b).double() - a.double() @ b.double()).abs() <= error_bound(a, b)).all()
 print('right')
 """
